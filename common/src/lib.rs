@@ -4,6 +4,7 @@
 //! * [`dump`]: bytes as decimal, hex and string.
 //! * [`logging`]: how a part speaks.
 //! * [`program`]: the door of every program: `--help`, `--version`, exit codes.
+//! * [`stop`]: how a server that stays is asked to stop.
 //! * [`arguments`]: what a program takes from its command line.
 //!
 //! A part makes the system calls that it teaches by itself; nothing here makes them for it. Functions fail with
@@ -14,5 +15,6 @@ pub mod dump;
 pub mod fd;
 pub mod logging;
 pub mod program;
+pub mod stop;
 
 pub use dump::Dump;

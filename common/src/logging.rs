@@ -16,6 +16,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::stop;
+
 /// Lets the program speak from here on. The first call decides; a later one changes nothing.
 ///
 /// `RUST_LOG` takes directives with commas between them: a level (`off`, `error`, `warn`, `info`, `debug`, `trace`)
@@ -88,8 +90,9 @@ where
 
 /// Standard output, each line at once: the reader of a pipe sees it when it happens.
 ///
-/// Where nobody reads any more (`| head -1`) there is nothing left to say, and the program ends quietly. Rust
-/// ignores SIGPIPE, so this must be said; `println!` would panic.
+/// Where nobody reads any more (`| head -1`) there is nothing left to say, and the program ends quietly: at once, or
+/// as after SIGTERM where it has something to put away ([`Stop`](crate::stop::Stop)). Rust ignores SIGPIPE, so this
+/// must be said; `println!` would panic.
 struct Output;
 
 impl Write for Output {
@@ -97,7 +100,13 @@ impl Write for Output {
         let mut output = io::stdout().lock();
         match output.write_all(line).and_then(|()| output.flush()) {
             Ok(()) => Ok(line.len()),
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => process::exit(0),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                if stop::ask() {
+                    Ok(line.len())
+                } else {
+                    process::exit(0)
+                }
+            }
             Err(error) => {
                 let _ = writeln!(io::stderr(), "write standard output: {error}");
                 process::exit(1)
