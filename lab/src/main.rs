@@ -1,2 +1,3 @@
-//! x
+//! The door to the laboratory.
+
 fn main() {}
