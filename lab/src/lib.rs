@@ -1,5 +1,13 @@
 //! The laboratory: it replays the pages of the book in real terminals on a private network, compares every line, and
 //! shows the system calls and the packets of that same run.
 
+pub mod compare;
+pub mod environment;
+pub mod error;
 pub mod event;
+pub mod excerpt;
 pub mod missing;
+pub mod network;
+pub mod page;
+pub mod terminal;
+pub mod tools;
