@@ -8,3 +8,5 @@ pub mod missing;
 pub mod packets;
 #[cfg(test)]
 mod sample;
+pub mod syscalls;
+mod trace;
