@@ -2,12 +2,19 @@
 //! shows the system calls and the packets of that same run.
 
 pub mod compare;
+pub mod decode;
 pub mod environment;
 pub mod error;
 pub mod event;
 pub mod excerpt;
+pub mod frame;
 pub mod missing;
 pub mod network;
+pub mod packets;
 pub mod page;
+#[cfg(test)]
+mod sample;
+pub mod syscalls;
 pub mod terminal;
 pub mod tools;
+mod trace;
