@@ -43,7 +43,9 @@ fn run() -> Result<ExitCode> {
     let command = match next(&mut arguments)? {
         Some(lexopt::Arg::Value(command)) => command.to_string_lossy().into_owned(),
         Some(lexopt::Arg::Short('h') | lexopt::Arg::Long("help")) => return help(),
-        Some(lexopt::Arg::Long(long)) if network::PROBE.strip_prefix("--") == Some(long) => return probe(),
+        Some(lexopt::Arg::Long(long)) if network::PROBE.strip_prefix("--") == Some(long) => {
+            return probe();
+        }
         Some(other) => return Err(usage(other.unexpected())),
         None => return Err(Error::new("no command: try lab --help")),
     };
@@ -124,7 +126,8 @@ fn root(here: &Path) -> PathBuf {
 
 /// The page as named from the root, where it lies beneath it.
 fn beneath(root: &Path, page: &Path) -> Result<PathBuf> {
-    let absolute = page.canonicalize().map_err(|error| Error::of(format!("find {}", page.display()), error))?;
+    let absolute =
+        page.canonicalize().map_err(|error| Error::of(format!("find {}", page.display()), error))?;
     let root = root.canonicalize().map_err(|error| Error::of(format!("find {}", root.display()), error))?;
     Ok(absolute.strip_prefix(&root).map_or_else(|_| absolute.clone(), Path::to_owned))
 }
