@@ -1,5 +1,7 @@
 //! Runs the real `lab check` on pages that pass and on pages that must fail, and compares the exact report.
 
+#![expect(clippy::expect_used, reason = "a test says what it expects by panicking")]
+
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;
