@@ -11,6 +11,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::compare::Row;
+
 /// A numbered step of a lesson.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
@@ -124,6 +126,22 @@ pub fn dedented(source: &str, region: Range<usize>) -> Vec<String> {
         .iter()
         .map(|line| line.get(indent..).unwrap_or_default().trim_end().to_owned())
         .collect()
+}
+
+/// Compares the lines of a page with those of the file, as they are.
+#[must_use]
+pub fn rows(page: &[String], file: &[String]) -> Vec<Row> {
+    let page: Vec<&str> = page.iter().map(|line| line.trim_end()).collect();
+    let file: Vec<&str> = file.iter().map(|line| line.trim_end()).collect();
+    let changes = similar::TextDiff::from_slices(&page, &file);
+    let rows = changes.iter_all_changes().filter_map(|change| {
+        Some(match change.tag() {
+            similar::ChangeTag::Equal => Row::Same(change.old_index()?),
+            similar::ChangeTag::Delete => Row::Gone(change.old_index()?),
+            similar::ChangeTag::Insert => Row::New(change.new_index()?),
+        })
+    });
+    rows.collect()
 }
 
 fn functions(lines: &[&str], name: &str) -> Vec<Range<usize>> {

@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::Child;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::signal::{Signal, kill};
@@ -31,7 +30,6 @@ pub struct Terminal {
     name: String,
     pty: Arc<Pty>,
     shell: Child,
-    reader: Option<JoinHandle<()>>,
 }
 
 impl Terminal {
@@ -76,7 +74,7 @@ impl Terminal {
             .map_err(|error| Error::of(doing(), error))?;
 
         let pty = Arc::new(pty);
-        let reader = std::thread::spawn({
+        std::thread::spawn({
             let (pty, lane) = (Arc::clone(&pty), Lane::Terminal(name.to_owned()));
             move || read(&pty, &lane, &events)
         });
@@ -84,7 +82,6 @@ impl Terminal {
             name: name.to_owned(),
             pty,
             shell,
-            reader: Some(reader),
         })
     }
 
@@ -150,9 +147,8 @@ impl Drop for Terminal {
         }
         let _ = self.shell.kill();
         let _ = self.shell.wait();
-        if let Some(reader) = self.reader.take() {
-            let _ = reader.join();
-        }
+        // The reader is not joined: it ends with the last program that holds the terminal, and one that made a session
+        // of its own may do so for long.
     }
 }
 
