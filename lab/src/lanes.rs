@@ -159,7 +159,9 @@ impl<W: Write> Lanes<W> {
         let style = match lane {
             Lane::Terminal(name) => {
                 let colour = self.terminal(name).colour % TERMINALS.len();
-                TERMINALS.get(colour).map_or(Style::new(), |colour| colour.on_default())
+                TERMINALS
+                    .get(colour)
+                    .map_or(Style::new(), |colour| colour.on_default())
             }
             Lane::Calls(_) => CALLS,
             Lane::Packets => PACKETS,
@@ -215,7 +217,11 @@ impl Terminal {
         if !self.prompted || (!shown.is_empty() && shown == line) {
             return None;
         }
-        let prompt = if std::mem::take(&mut self.at_prompt) && !self.is_bare { "$ " } else { "" };
+        let prompt = if std::mem::take(&mut self.at_prompt) && !self.is_bare {
+            "$ "
+        } else {
+            ""
+        };
         Some(format!("{prompt}{line}"))
     }
 
@@ -223,7 +229,8 @@ impl Terminal {
     fn overdue(&mut self, until: SystemTime) -> Option<(SystemTime, String)> {
         let (at, text) = self.partial.as_ref()?;
         let is_overdue = *at + 5 * PATIENCE <= until;
-        if !is_overdue || !self.prompted || self.at_prompt || text.is_empty() || *text == self.shown {
+        if !is_overdue || !self.prompted || self.at_prompt || text.is_empty() || *text == self.shown
+        {
             return None;
         }
         self.shown.clone_from(text);
@@ -320,11 +327,17 @@ mod tests {
         lanes.show(at(3000)).expect("written");
         drop(lanes);
         let text = String::from_utf8(out).expect("text");
-        assert_eq!(strip_str(&text).to_string(), "a       | name? \na       | hello\n");
+        assert_eq!(
+            strip_str(&text).to_string(),
+            "a       | name? \na       | hello\n"
+        );
     }
 
     #[test]
     fn no_program_moves_the_cursor() {
-        assert_eq!(visible("10%\r100%\u{1b}[2J\u{1b}]0;title\u{7}\tdone\u{8}"), "100% done");
+        assert_eq!(
+            visible("10%\r100%\u{1b}[2J\u{1b}]0;title\u{7}\tdone\u{8}"),
+            "100% done"
+        );
     }
 }

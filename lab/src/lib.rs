@@ -3,13 +3,16 @@
 
 pub mod compare;
 pub mod decode;
+pub mod enter;
 pub mod environment;
 pub mod error;
 pub mod event;
 pub mod excerpt;
 pub mod frame;
+pub mod lanes;
 pub mod missing;
 pub mod network;
+pub mod observe;
 pub mod packets;
 pub mod page;
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::path::Path;
-use std::process::Child;
+use std::process::{Child, ExitStatus};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant, SystemTime};
@@ -44,13 +44,6 @@ impl Terminal {
         root: &Path,
         events: Sender<Event>,
     ) -> Result<Self> {
-        let doing = || format!("open terminal \"{name}\"");
-        let (pty, pts) =
-            pty_process::blocking::open().map_err(|error| Error::of(doing(), error))?;
-        let (rows, columns) = SIZE;
-        pty.resize(pty_process::Size::new(rows, columns))
-            .map_err(|error| Error::of(doing(), error))?;
-
         let shell: &[&str] = match tools::find("bash") {
             Some(_) => &["bash", "--norc", "--noediting", "-i"],
             None => &["sh", "-i"],
@@ -69,6 +62,35 @@ impl Terminal {
             .env("PS1", String::from_utf8_lossy(&prompt).as_ref())
             .env("PS2", "> ")
             .current_dir(root);
+        Self::start(name, command, events)
+    }
+
+    /// Opens a terminal in which one program runs instead of a shell, with the environment of this process.
+    ///
+    /// # Errors
+    /// When there is no pseudoterminal left or the program cannot be started.
+    pub fn run(
+        name: &str,
+        command: &[OsString],
+        here: &Path,
+        events: Sender<Event>,
+    ) -> Result<Self> {
+        let mut words = command.iter();
+        let command = Command::new(words.next().map_or(OsStr::new(""), OsString::as_os_str))
+            .args(words)
+            // What it prints is shown among other lines: it must not move the cursor.
+            .env("TERM", "dumb")
+            .current_dir(here);
+        Self::start(name, command, events)
+    }
+
+    fn start(name: &str, command: Command, events: Sender<Event>) -> Result<Self> {
+        let doing = || format!("open terminal \"{name}\"");
+        let (pty, pts) =
+            pty_process::blocking::open().map_err(|error| Error::of(doing(), error))?;
+        let (rows, columns) = SIZE;
+        pty.resize(pty_process::Size::new(rows, columns))
+            .map_err(|error| Error::of(doing(), error))?;
         let shell = command
             .spawn(pts)
             .map_err(|error| Error::of(doing(), error))?;
@@ -99,6 +121,16 @@ impl Terminal {
     /// When the terminal does not take it.
     pub fn press(&self, key: u8) -> Result<()> {
         self.write(&[key])
+    }
+
+    /// The exit status of the shell, or of the program that [`Self::run`] started, once it has ended.
+    ///
+    /// # Errors
+    /// When the kernel does not tell.
+    pub fn status(&mut self) -> Result<Option<ExitStatus>> {
+        self.shell
+            .try_wait()
+            .map_err(|error| Error::of(format!("wait for terminal \"{}\"", self.name), error))
     }
 
     fn write(&self, bytes: &[u8]) -> Result<()> {
