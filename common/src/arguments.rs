@@ -1,0 +1,127 @@
+//! What a program takes from its command line.
+
+use std::ffi::OsString;
+use std::fmt::{self, Display, Formatter};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+pub use lexopt::Arg;
+
+/// The address of the series: `127.0.0.1:6797`.
+pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 6797);
+
+/// The words behind a program's name, taken from left to right.
+pub struct Arguments(lexopt::Parser);
+
+/// Why a program does not begin its lesson.
+#[derive(Debug)]
+pub enum Stop {
+    /// `--help` was asked for.
+    Help,
+    /// `--version` was asked for.
+    Version,
+    /// A word that cannot be used; the sentence says which and what to write.
+    Unusable(String),
+}
+
+impl Display for Stop {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Help => f.write_str("help was asked for"),
+            Self::Version => f.write_str("the version was asked for"),
+            Self::Unusable(sentence) => f.write_str(sentence),
+        }
+    }
+}
+
+impl std::error::Error for Stop {}
+
+impl From<lexopt::Error> for Stop {
+    fn from(error: lexopt::Error) -> Self {
+        Self::Unusable(error.to_string())
+    }
+}
+
+impl Arguments {
+    /// The arguments of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self(lexopt::Parser::from_env())
+    }
+
+    /// The next word, an option or an operand; nothing at the end.
+    ///
+    /// # Errors
+    /// `--help` and `--version` (`-h`, `-V`) stop here, so that every program answers them.
+    pub fn word(&mut self) -> Result<Option<Arg<'_>>, Stop> {
+        match self.0.next()? {
+            Some(Arg::Long("help") | Arg::Short('h')) => Err(Stop::Help),
+            Some(Arg::Long("version") | Arg::Short('V')) => Err(Stop::Version),
+            word => Ok(word),
+        }
+    }
+
+    /// The value of the option that [`word`](Self::word) has just given: `--buffer 512` or `--buffer=512`.
+    ///
+    /// # Errors
+    /// The option stands without a value.
+    pub fn value(&mut self) -> Result<OsString, Stop> {
+        Ok(self.0.value()?)
+    }
+
+    /// The next word as an operand; nothing at the end.
+    ///
+    /// # Errors
+    /// The word is an option.
+    pub fn operand(&mut self) -> Result<Option<OsString>, Stop> {
+        match self.word()? {
+            Some(Arg::Value(word)) => Ok(Some(word)),
+            Some(option) => Err(option.unexpected().into()),
+            None => Ok(None),
+        }
+    }
+
+    /// The next word as IP:PORT, or [`DEFAULT_ADDRESS`] at the end.
+    ///
+    /// # Errors
+    /// The word is an option, or [`address`] refuses it.
+    pub fn address(&mut self) -> Result<SocketAddr, Stop> {
+        self.operand()?.map_or(Ok(DEFAULT_ADDRESS), address)
+    }
+
+    /// The end: every word was used.
+    ///
+    /// # Errors
+    /// One was not.
+    pub fn end(&mut self) -> Result<(), Stop> {
+        match self.word()? {
+            Some(word) => Err(word.unexpected().into()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A word as IP:PORT, such as `127.0.0.1:6797` or `[::1]:6797`.
+///
+/// A name (`localhost:6797`) is not an address: to turn one into the other takes a resolver, files and perhaps
+/// packets, before the first call of a lesson.
+///
+/// # Errors
+/// The word is anything else.
+pub fn address(word: OsString) -> Result<SocketAddr, Stop> {
+    let word = text(word)?;
+    word.parse().map_err(|_| {
+        Stop::Unusable(format!(
+            "{word:?} is not an address: write IP:PORT, such as 127.0.0.1:6797 or '[::1]:6797'"
+        ))
+    })
+}
+
+/// A word as text.
+///
+/// # Errors
+/// The word is not UTF-8.
+pub fn text(word: OsString) -> Result<String, Stop> {
+    word.into_string().map_err(|word| {
+        Stop::Unusable(format!("{:?} is not UTF-8 text", word.as_encoded_bytes().escape_ascii().to_string()))
+    })
+}

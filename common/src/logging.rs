@@ -1,0 +1,155 @@
+//! How a part speaks.
+//!
+//! A part says what it does in `tracing` events. An `info!` event is one bare line on standard output, exactly the
+//! message; any other level stands before its message (`warning: ...`). `RUST_LOG` asks for more or less.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::process;
+
+use tracing::level_filters::LevelFilter;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::stop;
+
+/// Lets the program speak from here on. The first call decides; a later one changes nothing.
+///
+/// `RUST_LOG` takes directives with commas between them: a level (`off`, `error`, `warn`, `info`, `debug`, `trace`)
+/// or `target=level`, such as `common=debug`. Where no level is given it is `info`. A value that makes no sense is
+/// a warning on standard error, and `info`.
+pub fn init() {
+    let wish = std::env::var_os("RUST_LOG").unwrap_or_default();
+    let targets = parse(&wish.to_string_lossy()).unwrap_or_else(|directive| {
+        let _ = writeln!(
+            io::stderr(),
+            "warning: RUST_LOG: {directive:?} is neither a level (off, error, warn, info, debug, trace) \
+             nor target=level: going on with info"
+        );
+        Targets::new().with_default(LevelFilter::INFO)
+    });
+    let lines = tracing_subscriber::fmt::layer().event_format(Line).with_writer(|| Output);
+    let _ = tracing_subscriber::registry().with(lines.with_ansi(false)).with(targets).try_init();
+}
+
+/// The targets that `wish` asks for, or the directive that asks for nothing.
+///
+/// `Targets` has a `FromStr` of its own, but takes any word for the name of a target and then shows that one alone:
+/// `RUST_LOG=inof` would be silence.
+fn parse(wish: &str) -> Result<Targets, &str> {
+    let mut targets = Targets::new().with_default(LevelFilter::INFO);
+    for directive in wish.split(',').map(str::trim).filter(|directive| !directive.is_empty()) {
+        let (target, level) = match directive.split_once('=') {
+            Some((target, level)) => (Some(target.trim()), level.trim()),
+            None => (None, directive),
+        };
+        let level = match level.parse::<LevelFilter>() {
+            Ok(wanted) if !level.is_empty() => wanted,
+            _ => return Err(directive),
+        };
+        targets = match target {
+            Some("") => return Err(directive),
+            // A package's name has dashes where its target has underscores.
+            Some(target) => targets.with_target(target.replace('-', "_"), level),
+            None => targets.with_default(level),
+        };
+    }
+    Ok(targets)
+}
+
+/// One event, one line.
+struct Line;
+
+impl<S, N> FormatEvent<S, N> for Line
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        writer.write_str(match *event.metadata().level() {
+            Level::ERROR => "error: ",
+            Level::WARN => "warning: ",
+            Level::INFO => "",
+            Level::DEBUG => "debug: ",
+            Level::TRACE => "trace: ",
+        })?;
+        context.format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
+    }
+}
+
+/// Standard output, each line at once: the reader of a pipe sees it when it happens.
+///
+/// Where nobody reads any more (`| head -1`) there is nothing left to say, and the program ends quietly: at once, or
+/// as after SIGTERM where it has something to put away ([`Stop`](crate::stop::Stop)). Rust ignores SIGPIPE, so this
+/// must be said; `println!` would panic.
+struct Output;
+
+impl Write for Output {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut output = io::stdout().lock();
+        match output.write_all(line).and_then(|()| output.flush()) {
+            Ok(()) => Ok(line.len()),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                if stop::ask() {
+                    Ok(line.len())
+                } else {
+                    process::exit(0)
+                }
+            }
+            Err(error) => {
+                let _ = writeln!(io::stderr(), "write standard output: {error}");
+                process::exit(1)
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_changes_every_target() {
+        let targets = parse("warn").unwrap();
+        assert!(!targets.would_enable("part_one_server", &Level::INFO));
+        assert!(targets.would_enable("part_one_server", &Level::WARN));
+    }
+
+    #[test]
+    fn a_target_changes_itself_and_silences_nobody() {
+        let targets = parse("part-one-server=debug, common=off").unwrap();
+        assert!(targets.would_enable("part_one_server", &Level::DEBUG));
+        assert!(!targets.would_enable("common::fd", &Level::ERROR));
+        assert!(targets.would_enable("another", &Level::INFO));
+        assert!(!targets.would_enable("another", &Level::DEBUG));
+    }
+
+    #[test]
+    fn nothing_means_info() {
+        let targets = parse(" , ").unwrap();
+        assert!(targets.would_enable("any", &Level::INFO));
+        assert!(!targets.would_enable("any", &Level::DEBUG));
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        for nonsense in ["inof", "common=", "=info", "common=loud", "common[span]=debug=x"] {
+            assert_eq!(parse(&format!("info,{nonsense}")).unwrap_err(), nonsense);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! How a server that stays is asked to stop: Ctrl-C (SIGINT) or SIGTERM.
+//!
+//! A signal may come at any moment, also between the last look at a flag and the next sleep in the kernel. So the
+//! request is made a descriptor, and a server sleeps on both: its socket and the request.
+
+use std::io::{self, PipeReader};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::OnceLock;
+use std::thread;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::unistd::Pid;
+
+/// The request to stop: a descriptor that becomes readable when SIGINT or SIGTERM comes, and stays so.
+#[derive(Debug)]
+pub struct Stop(PipeReader);
+
+static CATCHING: OnceLock<()> = OnceLock::new();
+
+impl Stop {
+    /// From here on SIGINT and SIGTERM no longer end the process; they end the sleep of [`wait_for`](Self::wait_for).
+    ///
+    /// Both signals are blocked and a thread of its own waits for them (`sigwait(3)`); it then closes the writing end
+    /// of a pipe. Call it before any other thread is started: threads inherit the blocked signals.
+    ///
+    /// # Errors
+    /// No descriptors or no thread are left.
+    pub fn on_signals() -> io::Result<Self> {
+        let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
+        signals.thread_block()?;
+        let (reader, writer) = io::pipe()?;
+        thread::Builder::new().name("signals".into()).spawn(move || {
+            while signals.wait() == Err(Errno::EINTR) {}
+            drop(writer);
+        })?;
+        CATCHING.get_or_init(|| ());
+        Ok(Self(reader))
+    }
+
+    /// Sleeps until `fd` has something to read (true) or the stop was asked for (false), which goes first.
+    ///
+    /// # Errors
+    /// What `poll(2)` lists, without `EINTR`.
+    pub fn wait_for<Fd: AsFd>(&self, fd: Fd) -> nix::Result<bool> {
+        let mut fds =
+            [PollFd::new(self.as_fd(), PollFlags::POLLIN), PollFd::new(fd.as_fd(), PollFlags::POLLIN)];
+        loop {
+            match poll(&mut fds, PollTimeout::NONE) {
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno),
+                Ok(_) => return Ok(!fds.first().and_then(PollFd::any).unwrap_or_default()),
+            }
+        }
+    }
+}
+
+/// The descriptor itself, for a program that sleeps on more than one other.
+impl AsFd for Stop {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Asks this process itself to stop. False where nobody has called [`Stop::on_signals`].
+pub(crate) fn ask() -> bool {
+    CATCHING.get().is_some() && kill(Pid::this(), Signal::SIGTERM).is_ok()
+}
