@@ -37,7 +37,10 @@ impl Check {
         let book = book(&self.root)?;
         let chosen = if self.pages.is_empty() { &book } else { &self.pages };
         if chosen.is_empty() {
-            return Err(Error::new(format!("no page: neither README.md nor docs/*.md in {}", self.root.display())));
+            return Err(Error::new(format!(
+                "no page: neither README.md nor docs/*.md in {}",
+                self.root.display()
+            )));
         }
         let pages = chosen.iter().map(|path| Page::read(&self.root, path)).collect::<Result<Vec<_>>>()?;
         let others = book.iter().filter(|path| !chosen.contains(path));
@@ -96,7 +99,8 @@ pub fn book(root: &Path) -> Result<Vec<PathBuf>> {
     let order = if summary.is_file() { error::read(&summary)? } else { String::new() };
     let mut pages = Vec::new();
     if docs.is_dir() {
-        let entries = std::fs::read_dir(&docs).map_err(|error| Error::of(format!("read {}", docs.display()), error))?;
+        let entries =
+            std::fs::read_dir(&docs).map_err(|error| Error::of(format!("read {}", docs.display()), error))?;
         for entry in entries.filter_map(std::result::Result::ok) {
             let name = entry.file_name().to_string_lossy().into_owned();
             if Path::new(&name).extension() == Some(OsStr::new("md")) && name != "SUMMARY.md" {
@@ -132,7 +136,12 @@ impl<'a> Excerpts<'a> {
     }
 
     /// Compares the excerpts of the page; in an update, gives the new bodies of those that differ.
-    fn compare(&mut self, page: &Page, update: bool, report: &mut Report) -> Result<Vec<(usize, Vec<String>)>> {
+    fn compare(
+        &mut self,
+        page: &Page,
+        update: bool,
+        report: &mut Report,
+    ) -> Result<Vec<(usize, Vec<String>)>> {
         let mut bodies = Vec::new();
         for (index, block) in page.blocks.iter().enumerate() {
             let Kind::Excerpt { file, region } = &block.kind else { continue };
@@ -197,7 +206,11 @@ impl<'a> Excerpts<'a> {
 ///
 /// # Errors
 /// When cargo cannot be started or a build fails.
-pub fn build<'a>(root: &Path, commands: impl Iterator<Item = &'a str>, progress: &mut dyn Write) -> Result<()> {
+pub fn build<'a>(
+    root: &Path,
+    commands: impl Iterator<Item = &'a str>,
+    progress: &mut dyn Write,
+) -> Result<()> {
     let mut builds: Vec<Vec<String>> = commands.filter_map(arguments_of_cargo_run).collect();
     builds.sort();
     builds.dedup();

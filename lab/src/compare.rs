@@ -41,10 +41,7 @@ impl Class {
 /// The rules: what the first group matches is a value of that class, or, without a class, a measured time, which is
 /// equal to any other.
 static RULES: LazyLock<Vec<(Option<Class>, Regex)>> = LazyLock::new(|| {
-    #[expect(
-        clippy::expect_used,
-        reason = "the patterns are constants; every test compiles them"
-    )]
+    #[expect(clippy::expect_used, reason = "the patterns are constants; every test compiles them")]
     [
         // After an address: 127.0.0.1:40000, [::1]:40000, *:40000, localhost:40000.
         (
@@ -53,10 +50,7 @@ static RULES: LazyLock<Vec<(Option<Class>, Regex)>> = LazyLock::new(|| {
         ),
         (Some(Class::Port), r"\bhtons\((\d{1,5})\)"),
         (Some(Class::Port), r"\b[sd]port = :(\d{1,5})\b"),
-        (
-            Some(Class::Port),
-            r"\b(?:source|destination) port (\d{1,5})\b",
-        ),
+        (Some(Class::Port), r"\b(?:source|destination) port (\d{1,5})\b"),
         (Some(Class::Inode), r"\b(?:socket|pipe):\[(\d+)\]"),
         (Some(Class::Inode), r"\bino:(\d+)\b"),
         (Some(Class::Pid), r"\bpid[= ](\d+)\b"),
@@ -65,10 +59,7 @@ static RULES: LazyLock<Vec<(Option<Class>, Regex)>> = LazyLock::new(|| {
         (Some(Class::Pid), r"^\[\d+\] +(\d+)$"),
         (Some(Class::Uid), r"\buid[= ](\d+)\b"),
         (Some(Class::Gid), r"\bgid[= ](\d+)\b"),
-        (
-            None,
-            r"\b(?:in|after|took) (\d+(?:\.\d+)? ?(?:ns|us|µs|ms|s))\b",
-        ),
+        (None, r"\b(?:in|after|took) (\d+(?:\.\d+)? ?(?:ns|us|µs|ms|s))\b"),
         (None, r"\b(\d+\.\d+ ?(?:ns|us|µs|ms|s))\b"),
         // ss -o: timer:(timewait,59sec,0)
         (None, r"\btimer:\(\w+,([^,)]+),\d+\)"),
@@ -96,11 +87,7 @@ impl Renaming {
     /// An empty one; ports outside of `ephemeral` are compared literally.
     #[must_use]
     pub fn new(ephemeral: RangeInclusive<u16>) -> Self {
-        Self {
-            ephemeral,
-            to_run: HashMap::new(),
-            to_page: HashMap::new(),
-        }
+        Self { ephemeral, to_run: HashMap::new(), to_page: HashMap::new() }
     }
 
     /// Whether the line of the page and the line of the run are equal under one renaming with all lines before; if so,
@@ -117,14 +104,10 @@ impl Renaming {
                 (Token::Text(page), Token::Text(run)) => squeeze(page) == squeeze(run),
                 (Token::Time(_), Token::Time(_)) => true,
                 (Token::Value(class, page), Token::Value(of, run)) if class == of => {
-                    let there = to_run
-                        .entry((class, page.to_owned()))
-                        .or_insert_with(|| run.to_owned())
-                        == run;
-                    let back = to_page
-                        .entry((class, run.to_owned()))
-                        .or_insert_with(|| page.to_owned())
-                        == page;
+                    let there =
+                        to_run.entry((class, page.to_owned())).or_insert_with(|| run.to_owned()) == run;
+                    let back =
+                        to_page.entry((class, run.to_owned())).or_insert_with(|| page.to_owned()) == page;
                     there && back
                 }
                 _ => false,
@@ -165,10 +148,7 @@ impl Renaming {
         for (class, value) in new {
             let mut page = value.clone();
             while self.to_run.contains_key(&(class, page.clone())) {
-                page = page
-                    .parse::<u64>()
-                    .map_or(0, |number| number.saturating_sub(1))
-                    .to_string();
+                page = page.parse::<u64>().map_or(0, |number| number.saturating_sub(1)).to_string();
             }
             self.to_run.insert((class, page.clone()), value.clone());
             self.to_page.insert((class, value), page);
@@ -183,12 +163,8 @@ impl Renaming {
             .filter_map(|token| match token {
                 Token::Value(class, value) => {
                     let page = self.to_page.get(&(class, value.to_owned()))?;
-                    (page != value).then(|| {
-                        format!(
-                            "{} {page} of the page was {value} in this run",
-                            class.name()
-                        )
-                    })
+                    (page != value)
+                        .then(|| format!("{} {page} of the page was {value} in this run", class.name()))
                 }
                 _ => None,
             })
@@ -200,10 +176,9 @@ impl Renaming {
             .into_iter()
             .map(|token| match token {
                 Token::Text(text) | Token::Time(text) => text.to_owned(),
-                Token::Value(class, value) => names
-                    .get(&(class, value.to_owned()))
-                    .cloned()
-                    .unwrap_or_else(|| value.to_owned()),
+                Token::Value(class, value) => {
+                    names.get(&(class, value.to_owned())).cloned().unwrap_or_else(|| value.to_owned())
+                }
             })
             .collect()
     }
@@ -224,15 +199,11 @@ impl Renaming {
         let line = line.trim_end();
         let mut spans: Vec<(usize, usize, Option<Class>)> = Vec::new();
         for (class, rule) in RULES.iter() {
-            for found in rule
-                .captures_iter(line)
-                .filter_map(|captures| captures.get(1))
-            {
+            for found in rule.captures_iter(line).filter_map(|captures| captures.get(1)) {
                 let renamed = match class {
-                    Some(Class::Port) => found
-                        .as_str()
-                        .parse()
-                        .is_ok_and(|port| self.ephemeral.contains(&port)),
+                    Some(Class::Port) => {
+                        found.as_str().parse().is_ok_and(|port| self.ephemeral.contains(&port))
+                    }
                     _ => true,
                 };
                 if renamed {
@@ -285,22 +256,13 @@ pub enum Row {
 }
 
 /// Compares lines of a page with lines of a run and binds the values of those that are equal.
-pub fn rows<P: AsRef<str>, R: AsRef<str>>(
-    page: &[P],
-    run: &[R],
-    renaming: &mut Renaming,
-) -> Vec<Row> {
+pub fn rows<P: AsRef<str>, R: AsRef<str>>(page: &[P], run: &[R], renaming: &mut Renaming) -> Vec<Row> {
     let shape = |line: &str| renaming.shape(line);
     let page_shapes: Vec<String> = page.iter().map(|line| shape(line.as_ref())).collect();
     let run_shapes: Vec<String> = run.iter().map(|line| shape(line.as_ref())).collect();
     let mut rows = Vec::new();
     for op in similar::capture_diff_slices(Algorithm::Myers, &page_shapes, &run_shapes) {
-        if let DiffOp::Equal {
-            old_index,
-            new_index,
-            len,
-        } = op
-        {
+        if let DiffOp::Equal { old_index, new_index, len } = op {
             for (old, new) in (old_index..old_index + len).zip(new_index..) {
                 let equal = match (page.get(old), run.get(new)) {
                     (Some(page), Some(run)) => renaming.bind(page.as_ref(), run.as_ref()),
@@ -355,22 +317,10 @@ mod tests {
         let mut renaming = renaming();
         assert!(renaming.bind("peer 127.0.0.1:40000", "peer 127.0.0.1:51000"));
         assert!(renaming.bind("{sin_port=htons(40000)}", "{sin_port=htons(51000)}"));
-        assert!(renaming.bind(
-            "ESTAB  [::1]:40000   *:6797",
-            "ESTAB     [::1]:51000  *:6797"
-        ));
-        assert!(!renaming.bind(
-            "127.0.0.1:40000 > 127.0.0.1:6797",
-            "127.0.0.1:51001 > 127.0.0.1:6797"
-        ));
-        assert!(!renaming.bind(
-            "127.0.0.1:40001 > 127.0.0.1:6797",
-            "127.0.0.1:51000 > 127.0.0.1:6797"
-        ));
-        assert!(renaming.bind(
-            "127.0.0.1:40001 > 127.0.0.1:6797",
-            "127.0.0.1:51001 > 127.0.0.1:6797"
-        ));
+        assert!(renaming.bind("ESTAB  [::1]:40000   *:6797", "ESTAB     [::1]:51000  *:6797"));
+        assert!(!renaming.bind("127.0.0.1:40000 > 127.0.0.1:6797", "127.0.0.1:51001 > 127.0.0.1:6797"));
+        assert!(!renaming.bind("127.0.0.1:40001 > 127.0.0.1:6797", "127.0.0.1:51000 > 127.0.0.1:6797"));
+        assert!(renaming.bind("127.0.0.1:40001 > 127.0.0.1:6797", "127.0.0.1:51001 > 127.0.0.1:6797"));
     }
 
     #[test]
@@ -398,10 +348,7 @@ mod tests {
     #[test]
     fn classes_do_not_mix_and_times_are_free() {
         let mut renaming = renaming();
-        assert!(renaming.bind(
-            "pid=7 uid=7 socket:[7] in 3 ms",
-            "pid=8 uid=9 socket:[10] in 0.25 s"
-        ));
+        assert!(renaming.bind("pid=7 uid=7 socket:[7] in 3 ms", "pid=8 uid=9 socket:[10] in 0.25 s"));
         assert!(renaming.bind("/proc/7/fd pipe:[7] gid=7", "/proc/8/fd pipe:[10] gid=1000"));
         assert!(!renaming.bind("pid=7", "pid=9"));
     }
@@ -423,17 +370,7 @@ mod tests {
         let page = ["a", "b 127.0.0.1:40000", "c", "d"];
         let run = ["a", "b 127.0.0.1:50000", "x", "d", "e"];
         let rows = rows(&page, &run, &mut renaming);
-        assert_eq!(
-            rows,
-            [
-                Row::Same(0),
-                Row::Same(1),
-                Row::Gone(2),
-                Row::New(2),
-                Row::Same(3),
-                Row::New(4)
-            ]
-        );
+        assert_eq!(rows, [Row::Same(0), Row::Same(1), Row::Gone(2), Row::New(2), Row::Same(3), Row::New(4)]);
         assert!(!equal(&rows));
     }
 }

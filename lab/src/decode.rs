@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use etherparse::{
-    EtherType, Icmpv4Slice, Icmpv6Slice, IpNumber, Ipv6ExtensionSlice, LaxNetSlice,
-    LaxSlicedPacket, LinkSlice, TcpSlice, TransportSlice, UdpSlice,
+    EtherType, Icmpv4Slice, Icmpv6Slice, IpNumber, Ipv6ExtensionSlice, LaxNetSlice, LaxSlicedPacket,
+    LinkSlice, TcpSlice, TransportSlice, UdpSlice,
 };
 
 use crate::event::Packet;
@@ -41,12 +41,8 @@ impl Decoder {
     /// damaged and unknown packets too.
     #[must_use]
     pub fn packet(&mut self, frame: &[u8]) -> Option<Packet> {
-        let mut packet = Packet {
-            bytes: frame.to_vec(),
-            line: String::new(),
-            payload: (0, 0),
-            pure_ack: false,
-        };
+        let mut packet =
+            Packet { bytes: frame.to_vec(), line: String::new(), payload: (0, 0), pure_ack: false };
         packet.line = match LaxSlicedPacket::from_ethernet(frame) {
             Ok(sliced) => self.line(&sliced, frame, &mut packet)?,
             Err(_) => format!("damaged Ethernet frame, {}", count(frame.len())),
@@ -55,22 +51,13 @@ impl Decoder {
     }
 
     /// The line of a packet; sets the payload and `pure_ack` of `packet` on the way.
-    fn line(
-        &mut self,
-        sliced: &LaxSlicedPacket<'_>,
-        frame: &[u8],
-        packet: &mut Packet,
-    ) -> Option<String> {
+    fn line(&mut self, sliced: &LaxSlicedPacket<'_>, frame: &[u8], packet: &mut Packet) -> Option<String> {
         let Some((net, source, destination)) = sliced.net.as_ref().and_then(addresses) else {
             return Some(not_ip(sliced, frame.len()));
         };
         let hosts = format!("{source} > {destination}");
         if let Some((offset, length)) = fragment(net) {
-            return Some(format!(
-                "{hosts} {} fragment, offset {offset}, {}",
-                version(source),
-                count(length)
-            ));
+            return Some(format!("{hosts} {} fragment, offset {offset}, {}", version(source), count(length)));
         }
         match &sliced.transport {
             Some(TransportSlice::Tcp(tcp)) => {
@@ -94,19 +81,11 @@ impl Decoder {
             Some(TransportSlice::Icmpv6(icmp)) if is_housekeeping(icmp) => None,
             Some(TransportSlice::Icmpv6(icmp)) => Some(format!("{hosts} ICMPv6 {}", icmpv6(icmp))),
             Some(TransportSlice::Igmp(_)) | None => {
-                let (protocol, length) = net.ip_payload_ref().map_or((IpNumber(0), 0), |inner| {
-                    (inner.ip_number, inner.payload.len())
-                });
-                let damaged = if sliced.stop_err.is_some() {
-                    "damaged "
-                } else {
-                    ""
-                };
-                Some(format!(
-                    "{hosts} {damaged}{}, {}",
-                    protocol_name(protocol),
-                    count(length)
-                ))
+                let (protocol, length) = net
+                    .ip_payload_ref()
+                    .map_or((IpNumber(0), 0), |inner| (inner.ip_number, inner.payload.len()));
+                let damaged = if sliced.stop_err.is_some() { "damaged " } else { "" };
+                Some(format!("{hosts} {damaged}{}, {}", protocol_name(protocol), count(length)))
             }
         }
     }
@@ -128,19 +107,11 @@ fn addresses<'a, 'b>(net: &'b LaxNetSlice<'a>) -> Option<(&'b LaxNetSlice<'a>, I
     match net {
         LaxNetSlice::Ipv4(ip) => {
             let header = ip.header();
-            Some((
-                net,
-                header.source_addr().into(),
-                header.destination_addr().into(),
-            ))
+            Some((net, header.source_addr().into(), header.destination_addr().into()))
         }
         LaxNetSlice::Ipv6(ip) => {
             let header = ip.header();
-            Some((
-                net,
-                header.source_addr().into(),
-                header.destination_addr().into(),
-            ))
+            Some((net, header.source_addr().into(), header.destination_addr().into()))
         }
         LaxNetSlice::Arp(_) => None,
     }
@@ -164,21 +135,14 @@ fn not_ip(sliced: &LaxSlicedPacket<'_>, length: usize) -> String {
 /// Offset and length in bytes, if this packet carries only a part of what was sent.
 fn fragment(net: &LaxNetSlice<'_>) -> Option<(u16, usize)> {
     match net {
-        LaxNetSlice::Ipv4(ip) if ip.is_payload_fragmented() => Some((
-            ip.header().fragments_offset().byte_offset(),
-            ip.payload().payload.len(),
-        )),
+        LaxNetSlice::Ipv4(ip) if ip.is_payload_fragmented() => {
+            Some((ip.header().fragments_offset().byte_offset(), ip.payload().payload.len()))
+        }
         LaxNetSlice::Ipv6(ip) if ip.is_payload_fragmented() => {
-            let offset =
-                ip.extensions()
-                    .clone()
-                    .into_iter()
-                    .find_map(|extension| match extension {
-                        Ipv6ExtensionSlice::Fragment(header) => {
-                            Some(header.fragment_offset().byte_offset())
-                        }
-                        _ => None,
-                    });
+            let offset = ip.extensions().clone().into_iter().find_map(|extension| match extension {
+                Ipv6ExtensionSlice::Fragment(header) => Some(header.fragment_offset().byte_offset()),
+                _ => None,
+            });
             Some((offset.unwrap_or(0), ip.payload().payload.len()))
         }
         _ => None,
@@ -201,24 +165,12 @@ pub(crate) fn flags(tcp: &TcpSlice<'_>) -> String {
         (tcp.ece(), "ECE"),
         (tcp.cwr(), "CWR"),
     ];
-    let set: Vec<&str> = names
-        .iter()
-        .filter(|(set, _)| *set)
-        .map(|(_, name)| *name)
-        .collect();
-    if set.is_empty() {
-        "no flags".to_owned()
-    } else {
-        set.join(" ")
-    }
+    let set: Vec<&str> = names.iter().filter(|(set, _)| *set).map(|(_, name)| *name).collect();
+    if set.is_empty() { "no flags".to_owned() } else { set.join(" ") }
 }
 
 fn datagram(udp: &UdpSlice<'_>) -> String {
-    if udp.payload().is_empty() {
-        count(0)
-    } else {
-        payload(udp.payload())
-    }
+    if udp.payload().is_empty() { count(0) } else { payload(udp.payload()) }
 }
 
 fn payload(bytes: &[u8]) -> String {
@@ -277,10 +229,7 @@ fn place(part: &[u8], whole: &[u8]) -> (usize, usize) {
     if part.is_empty() {
         return (0, 0);
     }
-    (
-        part.as_ptr().addr().saturating_sub(whole.as_ptr().addr()),
-        part.len(),
-    )
+    (part.as_ptr().addr().saturating_sub(whole.as_ptr().addr()), part.len())
 }
 
 /// RFC 792, RFC 1122 section 3.2.2.1.
@@ -347,11 +296,7 @@ fn original_packet(bytes: &[u8]) -> Option<String> {
     };
     Some(match ports {
         Some((from, to)) => {
-            format!(
-                "{} > {} {protocol}",
-                SocketAddr::new(source, from),
-                SocketAddr::new(destination, to)
-            )
+            format!("{} > {} {protocol}", SocketAddr::new(source, from), SocketAddr::new(destination, to))
         }
         None => format!("{source} > {destination} {protocol}"),
     })
@@ -376,19 +321,14 @@ mod tests {
     use crate::sample;
 
     fn line(frame: &str) -> String {
-        Decoder::new()
-            .packet(&sample::bytes(frame))
-            .expect("not chatter")
-            .line
+        Decoder::new().packet(&sample::bytes(frame)).expect("not chatter").line
     }
 
     #[test]
     fn a_tcp_connection_line_by_line() {
         let mut decoder = Decoder::new();
-        let packets: Vec<Packet> = sample::TCP_IPV4
-            .iter()
-            .filter_map(|frame| decoder.packet(&sample::bytes(frame)))
-            .collect();
+        let packets: Vec<Packet> =
+            sample::TCP_IPV4.iter().filter_map(|frame| decoder.packet(&sample::bytes(frame))).collect();
         let lines: Vec<&str> = packets.iter().map(|packet| packet.line.as_str()).collect();
         assert_eq!(
             lines,
@@ -406,10 +346,7 @@ mod tests {
         assert_eq!(pure, [false, false, false, false, true, false, true]);
         let message = &packets[3];
         let (offset, length) = message.payload;
-        assert_eq!(
-            &message.bytes[offset..offset + length],
-            b"Hello from KungfuDev\r\n"
-        );
+        assert_eq!(&message.bytes[offset..offset + length], b"Hello from KungfuDev\r\n");
         assert_eq!(packets[0].payload, (0, 0));
     }
 
@@ -419,26 +356,17 @@ mod tests {
             line(sample::TCP_IPV6),
             r#"[::1]:54770 > [::1]:6797 TCP PSH ACK, 22 bytes "Hello from KungfuDev\r\n""#
         );
-        assert_eq!(
-            line(sample::UDP_IPV6),
-            r#"[::1]:49793 > [::1]:6797 UDP, 5 bytes "Hello""#
-        );
+        assert_eq!(line(sample::UDP_IPV6), r#"[::1]:49793 > [::1]:6797 UDP, 5 bytes "Hello""#);
     }
 
     #[test]
     fn a_refused_connection_is_a_reset() {
-        assert_eq!(
-            line(sample::RESET),
-            "127.0.0.1:9 > 127.0.0.1:56168 TCP RST ACK"
-        );
+        assert_eq!(line(sample::RESET), "127.0.0.1:9 > 127.0.0.1:56168 TCP RST ACK");
     }
 
     #[test]
     fn an_unreachable_message_names_the_datagram_it_is_about() {
-        assert_eq!(
-            line(sample::UDP_IPV4),
-            r#"127.0.0.1:47432 > 127.0.0.1:6797 UDP, 5 bytes "Hello""#
-        );
+        assert_eq!(line(sample::UDP_IPV4), r#"127.0.0.1:47432 > 127.0.0.1:6797 UDP, 5 bytes "Hello""#);
         assert_eq!(
             line(sample::UNREACHABLE_IPV4),
             "127.0.0.1 > 127.0.0.1 ICMP destination unreachable: port unreachable \
@@ -452,63 +380,31 @@ mod tests {
 
     #[test]
     fn echo_request_and_reply() {
-        assert_eq!(
-            line(sample::ECHO_REQUEST),
-            "127.0.0.1 > 127.0.0.1 ICMP echo request"
-        );
-        assert_eq!(
-            line(sample::ECHO_REPLY),
-            "127.0.0.1 > 127.0.0.1 ICMP echo reply"
-        );
+        assert_eq!(line(sample::ECHO_REQUEST), "127.0.0.1 > 127.0.0.1 ICMP echo request");
+        assert_eq!(line(sample::ECHO_REPLY), "127.0.0.1 > 127.0.0.1 ICMP echo reply");
     }
 
     #[test]
     fn fragments_say_where_they_belong() {
         let [first, second] = sample::fragments_ipv4();
         let line = |frame: &[u8]| Decoder::new().packet(frame).expect("not chatter").line;
-        assert_eq!(
-            line(&first),
-            "127.0.0.1 > 127.0.0.1 IPv4 fragment, offset 0, 1480 bytes"
-        );
-        assert_eq!(
-            line(&second),
-            "127.0.0.1 > 127.0.0.1 IPv4 fragment, offset 1480, 528 bytes"
-        );
+        assert_eq!(line(&first), "127.0.0.1 > 127.0.0.1 IPv4 fragment, offset 0, 1480 bytes");
+        assert_eq!(line(&second), "127.0.0.1 > 127.0.0.1 IPv4 fragment, offset 1480, 528 bytes");
         let [first, second] = sample::fragments_ipv6();
-        assert_eq!(
-            line(&first),
-            "::1 > ::1 IPv6 fragment, offset 0, 1448 bytes"
-        );
-        assert_eq!(
-            line(&second),
-            "::1 > ::1 IPv6 fragment, offset 1448, 560 bytes"
-        );
+        assert_eq!(line(&first), "::1 > ::1 IPv6 fragment, offset 0, 1448 bytes");
+        assert_eq!(line(&second), "::1 > ::1 IPv6 fragment, offset 1448, 560 bytes");
     }
 
     #[test]
     fn what_is_cut_off_or_unknown_still_gets_a_line() {
         let whole = sample::bytes(sample::TCP_IPV4[3]);
-        let cut = |length: usize| {
-            Decoder::new()
-                .packet(&whole[..length])
-                .expect("not chatter")
-                .line
-        };
+        let cut = |length: usize| Decoder::new().packet(&whole[..length]).expect("not chatter").line;
         assert_eq!(cut(5), "damaged Ethernet frame, 5 bytes");
         assert_eq!(cut(20), "Ethernet damaged IPv4, 20 bytes");
         assert_eq!(cut(44), "127.0.0.1 > 127.0.0.1 damaged TCP, 10 bytes");
-        assert_eq!(
-            cut(70),
-            r#"127.0.0.1:44742 > 127.0.0.1:6797 TCP PSH ACK, 4 bytes "Hell""#
-        );
-        assert_eq!(
-            line("000000000000000000000000088899"),
-            "Ethernet type 0x0888, 15 bytes"
-        );
-        assert_eq!(
-            line("0000000000000000000000000806"),
-            "Ethernet ARP, 14 bytes"
-        );
+        assert_eq!(cut(70), r#"127.0.0.1:44742 > 127.0.0.1:6797 TCP PSH ACK, 4 bytes "Hell""#);
+        assert_eq!(line("000000000000000000000000088899"), "Ethernet type 0x0888, 15 bytes");
+        assert_eq!(line("0000000000000000000000000806"), "Ethernet ARP, 14 bytes");
     }
 
     #[test]
@@ -521,15 +417,9 @@ mod tests {
 
     #[test]
     fn a_payload_is_escaped_and_cut() {
-        assert_eq!(
-            quoted("Zürich\t\"\\\0\u{1b}\u{85}".as_bytes(), 64),
-            r#""Zürich\t\"\\\x00\x1b\u{85}""#
-        );
+        assert_eq!(quoted("Zürich\t\"\\\0\u{1b}\u{85}".as_bytes(), 64), r#""Zürich\t\"\\\x00\x1b\u{85}""#);
         assert_eq!(quoted(b"ok\xff\xfe", 64), r#""ok\xff\xfe""#);
-        assert_eq!(
-            quoted(&[b'x'; 65], 64),
-            format!("\"{}\"...", "x".repeat(64))
-        );
+        assert_eq!(quoted(&[b'x'; 65], 64), format!("\"{}\"...", "x".repeat(64)));
         assert_eq!(quoted("aé".as_bytes(), 2), r#""a"..."#);
     }
 

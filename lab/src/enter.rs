@@ -20,8 +20,8 @@ pub fn enter(pid: u32) -> Result<std::convert::Infallible> {
     let namespace = |name: &str| {
         let path = format!("/proc/{pid}/ns/{name}");
         let theirs = File::open(&path).map_err(|error| Error::of(format!("open {path}"), error))?;
-        let is_ours = std::fs::read_link(&path).ok()
-            == std::fs::read_link(format!("/proc/self/ns/{name}")).ok();
+        let is_ours =
+            std::fs::read_link(&path).ok() == std::fs::read_link(format!("/proc/self/ns/{name}")).ok();
         Ok((!is_ours).then_some(theirs))
     };
     let user = namespace("user")?;

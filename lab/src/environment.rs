@@ -48,8 +48,7 @@ pub fn variables() -> Vec<(OsString, OsString)> {
         // An interactive shell writes no history of what a page types.
         ("HISTFILE", ""),
     ];
-    kept.chain(set.map(|(name, value)| (name.into(), value.into())))
-        .collect()
+    kept.chain(set.map(|(name, value)| (name.into(), value.into()))).collect()
 }
 
 fn is_kept(name: &str) -> bool {
@@ -63,25 +62,14 @@ mod tests {
 
     #[test]
     fn only_what_builds_survives() {
-        for name in [
-            "PATH",
-            "CARGO_HOME",
-            "CARGO_TARGET_DIR",
-            "CARGO_NET_OFFLINE",
-            "RUSTUP_TOOLCHAIN",
-            "RUSTFLAGS",
-        ] {
+        for name in
+            ["PATH", "CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_NET_OFFLINE", "RUSTUP_TOOLCHAIN", "RUSTFLAGS"]
+        {
             assert!(is_kept(name), "{name}");
         }
-        for name in [
-            "RUST_LOG",
-            "RUST_BACKTRACE",
-            "CARGO_PKG_NAME",
-            "CARGO_MANIFEST_DIR",
-            "CARGO",
-            "LC_ALL",
-            "ENV",
-        ] {
+        for name in
+            ["RUST_LOG", "RUST_BACKTRACE", "CARGO_PKG_NAME", "CARGO_MANIFEST_DIR", "CARGO", "LC_ALL", "ENV"]
+        {
             assert!(!is_kept(name), "{name}");
         }
     }

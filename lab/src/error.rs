@@ -16,21 +16,12 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error without a deeper cause.
     pub fn new(what: impl Into<String>) -> Self {
-        Self {
-            doing: what.into(),
-            source: None,
-        }
+        Self { doing: what.into(), source: None }
     }
 
     /// `doing` names the call and its object: `open docs/part-one.md`.
-    pub fn of(
-        doing: impl Into<String>,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        Self {
-            doing: doing.into(),
-            source: Some(source.into()),
-        }
+    pub fn of(doing: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { doing: doing.into(), source: Some(source.into()) }
     }
 }
 
@@ -51,6 +42,5 @@ impl std::error::Error for Error {
 /// # Errors
 /// When the file cannot be read or is not UTF-8.
 pub fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path)
-        .map_err(|error| Error::of(format!("read {}", path.display()), error))
+    std::fs::read_to_string(path).map_err(|error| Error::of(format!("read {}", path.display()), error))
 }

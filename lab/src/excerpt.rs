@@ -23,10 +23,7 @@ pub struct Step {
 }
 
 static NUMBERED: LazyLock<Regex> = LazyLock::new(|| {
-    #[expect(
-        clippy::expect_used,
-        reason = "the pattern is a constant; every test compiles it"
-    )]
+    #[expect(clippy::expect_used, reason = "the pattern is a constant; every test compiles it")]
     Regex::new(r"^\s*// \d+\. *([\w, ]*)").expect("a constant pattern")
 });
 
@@ -39,13 +36,7 @@ pub fn steps(source: &str) -> Vec<Step> {
         .enumerate()
         .filter_map(|(index, line)| {
             let names = NUMBERED.captures(line)?.get(1)?.as_str();
-            Some((
-                index,
-                names
-                    .split(',')
-                    .map(|name| name.trim().to_owned())
-                    .collect(),
-            ))
+            Some((index, names.split(',').map(|name| name.trim().to_owned()).collect()))
         })
         .collect();
     starts
@@ -55,14 +46,9 @@ pub fn steps(source: &str) -> Vec<Step> {
             let next = starts.get(nth + 1).map_or(lines.len(), |(next, _)| *next);
             let depth = lines.get(*start).map_or(0, |line| indentation(line));
             let ends = (*start + 1..next).find(|index| {
-                lines
-                    .get(*index)
-                    .is_some_and(|line| !line.trim().is_empty() && indentation(line) < depth)
+                lines.get(*index).is_some_and(|line| !line.trim().is_empty() && indentation(line) < depth)
             });
-            Step {
-                names: names.clone(),
-                lines: trimmed(&lines, *start..ends.unwrap_or(next)),
-            }
+            Step { names: names.clone(), lines: trimmed(&lines, *start..ends.unwrap_or(next)) }
         })
         .collect()
 }
@@ -83,9 +69,7 @@ pub fn find(source: &str, region: Option<&str>) -> Result<Range<usize>, String> 
             .find(|index| lines.get(*index).is_some_and(|line| line.starts_with('[')));
         return Ok(trimmed(&lines, start..end.unwrap_or(lines.len())));
     }
-    let function = region
-        .strip_prefix("fn ")
-        .or_else(|| region.strip_suffix("()"));
+    let function = region.strip_prefix("fn ").or_else(|| region.strip_suffix("()"));
     let found = match function {
         Some(name) => functions(&lines, name),
         None => steps(source)
@@ -99,10 +83,7 @@ pub fn find(source: &str, region: Option<&str>) -> Result<Range<usize>, String> 
         [] if function.is_some() => Err("no such function".into()),
         [] => Err("no numbered comment names it".into()),
         many => {
-            let at: Vec<String> = many
-                .iter()
-                .map(|lines| (lines.start + 1).to_string())
-                .collect();
+            let at: Vec<String> = many.iter().map(|lines| (lines.start + 1).to_string()).collect();
             Err(format!("named more than once, in lines {}", at.join(", ")))
         }
     }
@@ -111,21 +92,10 @@ pub fn find(source: &str, region: Option<&str>) -> Result<Range<usize>, String> 
 /// The region's lines without their common indentation.
 #[must_use]
 pub fn dedented(source: &str, region: Range<usize>) -> Vec<String> {
-    let lines: Vec<&str> = source
-        .lines()
-        .skip(region.start)
-        .take(region.len())
-        .collect();
-    let indent = lines
-        .iter()
-        .filter(|line| !line.trim().is_empty())
-        .map(|line| indentation(line))
-        .min()
-        .unwrap_or(0);
-    lines
-        .iter()
-        .map(|line| line.get(indent..).unwrap_or_default().trim_end().to_owned())
-        .collect()
+    let lines: Vec<&str> = source.lines().skip(region.start).take(region.len()).collect();
+    let indent =
+        lines.iter().filter(|line| !line.trim().is_empty()).map(|line| indentation(line)).min().unwrap_or(0);
+    lines.iter().map(|line| line.get(indent..).unwrap_or_default().trim_end().to_owned()).collect()
 }
 
 /// Compares the lines of a page with those of the file, as they are.
@@ -152,9 +122,9 @@ fn functions(lines: &[&str], name: &str) -> Vec<Range<usize>> {
         let rest = after.strip_prefix(name);
         let before = before.trim();
         (before.is_empty()
-            || before.split(' ').all(|word| {
-                ["async", "const", "unsafe"].contains(&word) || word.starts_with("pub")
-            }))
+            || before
+                .split(' ')
+                .all(|word| ["async", "const", "unsafe"].contains(&word) || word.starts_with("pub")))
             && rest.is_some_and(|rest| rest.starts_with(['(', '<']))
     };
     let at = |index: usize| lines.get(index).copied().unwrap_or_default();
@@ -177,11 +147,7 @@ fn indentation(line: &str) -> usize {
 }
 
 fn trimmed(lines: &[&str], mut range: Range<usize>) -> Range<usize> {
-    while range.len() > 1
-        && lines
-            .get(range.end - 1)
-            .is_some_and(|line| line.trim().is_empty())
-    {
+    while range.len() > 1 && lines.get(range.end - 1).is_some_and(|line| line.trim().is_empty()) {
         range.end -= 1;
     }
     range
@@ -226,52 +192,24 @@ pub fn serve() -> Result<()> {
     fn a_step_ends_at_the_next_number_or_with_its_block() {
         assert_eq!(
             region("socket"),
-            [
-                "// 1. socket: a descriptor.",
-                "// It is not bound.",
-                "let fd = socket()?;"
-            ]
+            ["// 1. socket: a descriptor.", "// It is not bound.", "let fd = socket()?;"]
         );
-        assert_eq!(
-            region("listen"),
-            ["// 2. bind, listen: an address", "bind(&fd)?;", "loop {"]
-        );
-        assert_eq!(
-            region("accept"),
-            [
-                "// 3. accept",
-                "accept()?;",
-                "",
-                "// not numbered",
-                "again();"
-            ]
-        );
+        assert_eq!(region("listen"), ["// 2. bind, listen: an address", "bind(&fd)?;", "loop {"]);
+        assert_eq!(region("accept"), ["// 3. accept", "accept()?;", "", "// not numbered", "again();"]);
     }
 
     #[test]
     fn a_function_is_whole() {
-        assert_eq!(
-            region("fn main"),
-            ["fn main() -> Result<()> {", "    serve()", "}"]
-        );
+        assert_eq!(region("fn main"), ["fn main() -> Result<()> {", "    serve()", "}"]);
         assert_eq!(region("serve()").len(), 16);
-        assert_eq!(
-            find(LESSON, Some("fn serv")),
-            Err("no such function".into())
-        );
+        assert_eq!(find(LESSON, Some("fn serv")), Err("no such function".into()));
     }
 
     #[test]
     fn a_name_must_name_one_thing() {
-        assert_eq!(
-            find(LESSON, Some("send")),
-            Err("no numbered comment names it".into())
-        );
+        assert_eq!(find(LESSON, Some("send")), Err("no numbered comment names it".into()));
         let twice = "// 1. recv: a\nx\n// 2. recv: b\ny\n";
-        assert_eq!(
-            find(twice, Some("recv")),
-            Err("named more than once, in lines 1, 3".into())
-        );
+        assert_eq!(find(twice, Some("recv")), Err("named more than once, in lines 1, 3".into()));
     }
 
     #[test]

@@ -14,8 +14,7 @@ use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use etherparse::{
-    EtherType, IpNumber, Ipv6ExtensionSlice, LaxNetSlice, LaxSlicedPacket, LinkSlice,
-    TransportSlice,
+    EtherType, IpNumber, Ipv6ExtensionSlice, LaxNetSlice, LaxSlicedPacket, LinkSlice, TransportSlice,
 };
 
 use crate::decode::{flags, quoted};
@@ -66,12 +65,9 @@ pub fn lines(frame: &[u8]) -> Vec<String> {
                 _ => {}
             }
             match &packet.transport {
-                Some(TransportSlice::Tcp(slice)) => tcp(
-                    &mut rows,
-                    &mut rest,
-                    slice.header_slice().len(),
-                    &flags(slice),
-                ),
+                Some(TransportSlice::Tcp(slice)) => {
+                    tcp(&mut rows, &mut rest, slice.header_slice().len(), &flags(slice))
+                }
                 Some(TransportSlice::Udp(_)) => udp(&mut rows, &mut rest),
                 Some(TransportSlice::Icmpv4(_)) => icmp(&mut rows, &mut rest, "ICMP"),
                 Some(TransportSlice::Icmpv6(_)) => icmp(&mut rows, &mut rest, "ICMPv6"),
@@ -103,10 +99,7 @@ pub fn masked(line: &str) -> String {
         hex == format!("{high:02x} {low:02x}")
     });
     if says_the_same || CHOSEN_BY_THE_KERNEL.contains(&meaning) {
-        let blank: String = hex
-            .chars()
-            .map(|c| if c == ' ' { ' ' } else { '.' })
-            .collect();
+        let blank: String = hex.chars().map(|c| if c == ' ' { ' ' } else { '.' }).collect();
         line.replacen(hex, &blank, 1)
     } else {
         line.to_owned()
@@ -117,9 +110,8 @@ pub fn masked(line: &str) -> String {
 fn split(line: &str) -> Option<(&str, &str)> {
     let field = line.strip_prefix("  ")?;
     let (hex, meaning) = field.split_once("  ").unwrap_or((field, ""));
-    let is_hex = hex
-        .split(' ')
-        .all(|byte| byte.len() == 2 && byte.bytes().all(|digit| digit.is_ascii_hexdigit()));
+    let is_hex =
+        hex.split(' ').all(|byte| byte.len() == 2 && byte.bytes().all(|digit| digit.is_ascii_hexdigit()));
     is_hex.then_some((hex, meaning.trim()))
 }
 
@@ -136,22 +128,13 @@ impl Rows {
     }
 
     /// Takes the next `length` bytes of `rest` (fewer if there are fewer) and says what they mean.
-    fn field<'a>(
-        &mut self,
-        rest: &mut &'a [u8],
-        length: usize,
-        meaning: impl FnOnce(&'a [u8]) -> String,
-    ) {
+    fn field<'a>(&mut self, rest: &mut &'a [u8], length: usize, meaning: impl FnOnce(&'a [u8]) -> String) {
         let (bytes, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
         *rest = after;
         if bytes.is_empty() {
             return;
         }
-        let meaning = if bytes.len() < length {
-            "cut off".to_owned()
-        } else {
-            meaning(bytes)
-        };
+        let meaning = if bytes.len() < length { "cut off".to_owned() } else { meaning(bytes) };
         for (row, bytes) in bytes.chunks(ROW).enumerate() {
             let meaning = if row == 0 { meaning.as_str() } else { "" };
             self.row(bytes, meaning);
@@ -171,10 +154,7 @@ impl Rows {
 
 /// The number in these bytes, most significant byte first: network byte order.
 fn number(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .take(8)
-        .fold(0, |number, byte| number << 8 | u64::from(*byte))
+    bytes.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 fn valued(name: &'static str) -> impl Fn(&[u8]) -> String {
@@ -208,11 +188,7 @@ fn ipv4(rows: &mut Rows, rest: &mut &[u8], length: usize) {
     rows.heading("IPv4", length);
     rows.field(rest, 1, |bytes| {
         let words = number(bytes) & 0xf;
-        format!(
-            "version {}, header of {words} words ({} bytes)",
-            number(bytes) >> 4,
-            words * 4
-        )
+        format!("version {}, header of {words} words ({} bytes)", number(bytes) >> 4, words * 4)
     });
     rows.field(rest, 1, traffic_class);
     rows.field(rest, 2, valued("total length"));
@@ -230,14 +206,10 @@ fn ipv4(rows: &mut Rows, rest: &mut &[u8], length: usize) {
         meaning
     });
     rows.field(rest, 1, valued("time to live"));
-    rows.field(rest, 1, |bytes| {
-        format!("protocol: {}", protocol(number(bytes)))
-    });
+    rows.field(rest, 1, |bytes| format!("protocol: {}", protocol(number(bytes))));
     rows.field(rest, 2, named("header checksum"));
     rows.field(rest, 4, |bytes| format!("source {}", ipv4_address(bytes)));
-    rows.field(rest, 4, |bytes| {
-        format!("destination {}", ipv4_address(bytes))
-    });
+    rows.field(rest, 4, |bytes| format!("destination {}", ipv4_address(bytes)));
     if let Some(options) = length.checked_sub(20).filter(|options| *options > 0) {
         rows.field(rest, options, named("options"));
     }
@@ -251,31 +223,21 @@ fn ipv6(rows: &mut Rows, rest: &mut &[u8]) {
         format!("version {version}, traffic class {class}, flow label")
     });
     rows.field(rest, 2, valued("payload length"));
-    rows.field(rest, 1, |bytes| {
-        format!("next header: {}", protocol(number(bytes)))
-    });
+    rows.field(rest, 1, |bytes| format!("next header: {}", protocol(number(bytes))));
     rows.field(rest, 1, valued("hop limit"));
     rows.field(rest, 16, |bytes| format!("source {}", ipv6_address(bytes)));
-    rows.field(rest, 16, |bytes| {
-        format!("destination {}", ipv6_address(bytes))
-    });
+    rows.field(rest, 16, |bytes| format!("destination {}", ipv6_address(bytes)));
 }
 
 fn ipv6_extension(rows: &mut Rows, rest: &mut &[u8], extension: &Ipv6ExtensionSlice<'_>) {
     let (name, length) = match extension {
         Ipv6ExtensionSlice::Fragment(_) => {
             rows.heading("IPv6 fragment header", 8);
-            rows.field(rest, 1, |bytes| {
-                format!("next header: {}", protocol(number(bytes)))
-            });
+            rows.field(rest, 1, |bytes| format!("next header: {}", protocol(number(bytes))));
             rows.field(rest, 1, named("reserved"));
             rows.field(rest, 2, |bytes| {
                 let field = number(bytes);
-                let more = if field & 1 == 1 {
-                    "more fragments, "
-                } else {
-                    ""
-                };
+                let more = if field & 1 == 1 { "more fragments, " } else { "" };
                 format!("{more}fragment offset {}", field & 0xfff8)
             });
             rows.field(rest, 4, named("identification"));
@@ -283,12 +245,8 @@ fn ipv6_extension(rows: &mut Rows, rest: &mut &[u8], extension: &Ipv6ExtensionSl
         }
         Ipv6ExtensionSlice::HopByHop(header) => ("IPv6 hop-by-hop options", header.slice().len()),
         Ipv6ExtensionSlice::Routing(header) => ("IPv6 routing header", header.slice().len()),
-        Ipv6ExtensionSlice::DestinationOptions(header) => {
-            ("IPv6 destination options", header.slice().len())
-        }
-        Ipv6ExtensionSlice::Authentication(header) => {
-            ("authentication header", header.slice().len())
-        }
+        Ipv6ExtensionSlice::DestinationOptions(header) => ("IPv6 destination options", header.slice().len()),
+        Ipv6ExtensionSlice::Authentication(header) => ("authentication header", header.slice().len()),
     };
     rows.heading(name, length);
     rows.field(rest, length, named("not taken apart here"));
@@ -308,9 +266,8 @@ fn tcp(rows: &mut Rows, rest: &mut &[u8], length: usize, flags: &str) {
     rows.field(rest, 2, named("window"));
     rows.field(rest, 2, named("checksum"));
     rows.field(rest, 2, valued("urgent pointer"));
-    let Some((mut options, after)) = length
-        .checked_sub(20)
-        .and_then(|options| rest.split_at_checked(options))
+    let Some((mut options, after)) =
+        length.checked_sub(20).and_then(|options| rest.split_at_checked(options))
     else {
         return;
     };
@@ -333,11 +290,7 @@ fn tcp_option(rows: &mut Rows, options: &mut &[u8]) {
             rows.field(options, 2, named("option: window scale"));
             rows.field(options, 1, named("window scale"));
         }
-        [4, 2, ..] => rows.field(
-            options,
-            2,
-            named("option: selective acknowledgments permitted"),
-        ),
+        [4, 2, ..] => rows.field(options, 2, named("option: selective acknowledgments permitted")),
         [8, 10, value @ ..] if value.len() >= 8 => {
             rows.field(options, 2, named("option: timestamps"));
             rows.field(options, 4, named("timestamp of the sender"));
@@ -346,9 +299,7 @@ fn tcp_option(rows: &mut Rows, options: &mut &[u8]) {
         // A length of less than 2 would never end.
         [kind, length @ 2..=255, ..] => {
             let (kind, length) = (*kind, usize::from(*length));
-            rows.field(options, length.min(options.len()), |_| {
-                format!("option: kind {kind}")
-            });
+            rows.field(options, length.min(options.len()), |_| format!("option: kind {kind}"));
         }
         _ => rows.field(options, options.len(), named("damaged options")),
     }
@@ -372,9 +323,7 @@ fn icmp(rows: &mut Rows, rest: &mut &[u8], name: &str) {
 
 fn payload(rows: &mut Rows, bytes: &[u8]) {
     rows.heading("payload", bytes.len());
-    let (shown, left) = bytes
-        .split_at_checked(PAYLOAD_SHOWN)
-        .unwrap_or((bytes, &[]));
+    let (shown, left) = bytes.split_at_checked(PAYLOAD_SHOWN).unwrap_or((bytes, &[]));
     for chunk in shown.chunks(ROW) {
         rows.row(chunk, &quoted(chunk, ROW));
     }
@@ -401,15 +350,11 @@ fn traffic_class(bytes: &[u8]) -> String {
 }
 
 fn ipv4_address(bytes: &[u8]) -> String {
-    <[u8; 4]>::try_from(bytes)
-        .map(|bytes| Ipv4Addr::from(bytes).to_string())
-        .unwrap_or_default()
+    <[u8; 4]>::try_from(bytes).map(|bytes| Ipv4Addr::from(bytes).to_string()).unwrap_or_default()
 }
 
 fn ipv6_address(bytes: &[u8]) -> String {
-    <[u8; 16]>::try_from(bytes)
-        .map(|bytes| Ipv6Addr::from(bytes).to_string())
-        .unwrap_or_default()
+    <[u8; 16]>::try_from(bytes).map(|bytes| Ipv6Addr::from(bytes).to_string()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -456,10 +401,7 @@ payload, 22 bytes
   48 65 6c 6c 6f 20 66 72  \"Hello fr\"
   6f 6d 20 4b 75 6e 67 66  \"om Kungf\"
   75 44 65 76 0d 0a        \"uDev\\r\\n\"";
-        assert_eq!(
-            lines(&sample::bytes(sample::TCP_IPV4[3])).join("\n"),
-            expected
-        );
+        assert_eq!(lines(&sample::bytes(sample::TCP_IPV4[3])).join("\n"), expected);
     }
 
     #[test]
@@ -501,22 +443,13 @@ UDP, 8 bytes
   00 20                    checksum
 payload, 5 bytes
   48 65 6c 6c 6f           \"Hello\"";
-        assert_eq!(
-            lines(&sample::bytes(sample::UDP_IPV6))[4..].join("\n"),
-            expected
-        );
+        assert_eq!(lines(&sample::bytes(sample::UDP_IPV6))[4..].join("\n"), expected);
     }
 
     #[test]
     fn what_is_cut_off_says_so() {
         let whole = sample::bytes(sample::TCP_IPV4[3]);
-        assert_eq!(
-            lines(&whole[..3]),
-            [
-                "payload, 3 bytes",
-                r#"  00 00 00                 "\x00\x00\x00""#
-            ]
-        );
+        assert_eq!(lines(&whole[..3]), ["payload, 3 bytes", r#"  00 00 00                 "\x00\x00\x00""#]);
         assert_eq!(lines(&[]), [""; 0]);
         let fragment = lines(&sample::fragments_ipv6()[1]);
         assert_eq!(fragment.last().expect("a line"), "  ... 496 more bytes");
@@ -529,21 +462,11 @@ payload, 5 bytes
     #[test]
     fn only_what_the_kernel_chose_is_masked() {
         let masked_lines = |frame: &str| -> Vec<String> {
-            lines(&sample::bytes(frame))
-                .iter()
-                .map(|line| masked(line))
-                .collect()
+            lines(&sample::bytes(frame)).iter().map(|line| masked(line)).collect()
         };
         // Two packets of one connection: same addresses, other numbers.
-        let (one, other) = (
-            masked_lines(sample::TCP_IPV4[4]),
-            masked_lines(sample::TCP_IPV4[2]),
-        );
-        let differ: Vec<_> = one
-            .iter()
-            .zip(&other)
-            .filter(|(one, other)| one != other)
-            .collect();
+        let (one, other) = (masked_lines(sample::TCP_IPV4[4]), masked_lines(sample::TCP_IPV4[2]));
+        let differ: Vec<_> = one.iter().zip(&other).filter(|(one, other)| one != other).collect();
         assert_eq!(
             differ,
             [

@@ -14,12 +14,8 @@ use crate::event::{Event, Lane, What};
 pub const PATIENCE: Duration = Duration::from_millis(40);
 
 /// The colours of the terminals, in the order in which they appear.
-const TERMINALS: [AnsiColor; 4] = [
-    AnsiColor::Green,
-    AnsiColor::Cyan,
-    AnsiColor::Magenta,
-    AnsiColor::BrightGreen,
-];
+const TERMINALS: [AnsiColor; 4] =
+    [AnsiColor::Green, AnsiColor::Cyan, AnsiColor::Magenta, AnsiColor::BrightGreen];
 const CALLS: Style = AnsiColor::Yellow.on_default();
 const PACKETS: Style = AnsiColor::BrightBlue.on_default();
 const ASIDE: Style = Style::new().dimmed();
@@ -85,12 +81,7 @@ impl<W: Write> Lanes<W> {
     fn terminal(&mut self, name: &str) -> &mut Terminal {
         self.width = self.width.max(name.chars().count());
         let colour = self.terminals.len();
-        self.terminals
-            .entry(name.to_owned())
-            .or_insert_with(|| Terminal {
-                colour,
-                ..Terminal::default()
-            })
+        self.terminals.entry(name.to_owned()).or_insert_with(|| Terminal { colour, ..Terminal::default() })
     }
 
     /// Takes an event; [`Self::show`] shows it when its time has come.
@@ -159,9 +150,7 @@ impl<W: Write> Lanes<W> {
         let style = match lane {
             Lane::Terminal(name) => {
                 let colour = self.terminal(name).colour % TERMINALS.len();
-                TERMINALS
-                    .get(colour)
-                    .map_or(Style::new(), |colour| colour.on_default())
+                TERMINALS.get(colour).map_or(Style::new(), |colour| colour.on_default())
             }
             Lane::Calls(_) => CALLS,
             Lane::Packets => PACKETS,
@@ -217,11 +206,7 @@ impl Terminal {
         if !self.prompted || (!shown.is_empty() && shown == line) {
             return None;
         }
-        let prompt = if std::mem::take(&mut self.at_prompt) && !self.is_bare {
-            "$ "
-        } else {
-            ""
-        };
+        let prompt = if std::mem::take(&mut self.at_prompt) && !self.is_bare { "$ " } else { "" };
         Some(format!("{prompt}{line}"))
     }
 
@@ -229,8 +214,7 @@ impl Terminal {
     fn overdue(&mut self, until: SystemTime) -> Option<(SystemTime, String)> {
         let (at, text) = self.partial.as_ref()?;
         let is_overdue = *at + 5 * PATIENCE <= until;
-        if !is_overdue || !self.prompted || self.at_prompt || text.is_empty() || *text == self.shown
-        {
+        if !is_overdue || !self.prompted || self.at_prompt || text.is_empty() || *text == self.shown {
             return None;
         }
         self.shown.clone_from(text);
@@ -266,11 +250,7 @@ mod tests {
     }
 
     fn event(milliseconds: u64, lane: Lane, what: What) -> Event {
-        Event {
-            at: at(milliseconds),
-            lane,
-            what,
-        }
+        Event { at: at(milliseconds), lane, what }
     }
 
     fn shown(lanes: &[&str], events: &[Event]) -> String {
@@ -327,17 +307,11 @@ mod tests {
         lanes.show(at(3000)).expect("written");
         drop(lanes);
         let text = String::from_utf8(out).expect("text");
-        assert_eq!(
-            strip_str(&text).to_string(),
-            "a       | name? \na       | hello\n"
-        );
+        assert_eq!(strip_str(&text).to_string(), "a       | name? \na       | hello\n");
     }
 
     #[test]
     fn no_program_moves_the_cursor() {
-        assert_eq!(
-            visible("10%\r100%\u{1b}[2J\u{1b}]0;title\u{7}\tdone\u{8}"),
-            "100% done"
-        );
+        assert_eq!(visible("10%\r100%\u{1b}[2J\u{1b}]0;title\u{7}\tdone\u{8}"), "100% done");
     }
 }

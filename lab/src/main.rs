@@ -93,25 +93,14 @@ fn check(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
             other => return Err(usage(other.unexpected())),
         }
     }
-    let here =
-        std::env::current_dir().map_err(|error| Error::of("find the current directory", error))?;
+    let here = std::env::current_dir().map_err(|error| Error::of("find the current directory", error))?;
     let root = root(&here);
-    let pages = pages
-        .iter()
-        .map(|page| beneath(&root, page))
-        .collect::<Result<Vec<_>>>()?;
+    let pages = pages.iter().map(|page| beneath(&root, page)).collect::<Result<Vec<_>>>()?;
 
     network::close_on_exec()?;
-    let report = Check {
-        root,
-        pages,
-        update,
-    }
-    .run(&mut io::stderr())?;
+    let report = Check { root, pages, update }.run(&mut io::stderr())?;
     let mut text = Vec::new();
-    report
-        .print(&mut text)
-        .map_err(|error| Error::of("write the report", error))?;
+    report.print(&mut text).map_err(|error| Error::of("write the report", error))?;
     print(&String::from_utf8_lossy(&text))?;
     let failed = report.failures() > 0 || (require && report.gaps() > 0);
     Ok(ExitCode::from(u8::from(failed)))
@@ -123,34 +112,22 @@ fn environment(name: &str, value: &str) -> Result<bool> {
         None => Ok(false),
         Some(set) if set.is_empty() => Ok(false),
         Some(set) if set == value => Ok(true),
-        Some(set) => Err(Error::new(format!(
-            "{name}={}: the only value it knows is {value}",
-            set.display()
-        ))),
+        Some(set) => Err(Error::new(format!("{name}={}: the only value it knows is {value}", set.display()))),
     }
 }
 
 /// The directory above `here` that holds the workspace; `here` itself where there is none.
 fn root(here: &Path) -> PathBuf {
     let is_workspace = |dir: &&Path| {
-        std::fs::read_to_string(dir.join("Cargo.toml"))
-            .is_ok_and(|manifest| manifest.contains("[workspace]"))
+        std::fs::read_to_string(dir.join("Cargo.toml")).is_ok_and(|manifest| manifest.contains("[workspace]"))
     };
-    here.ancestors()
-        .find(is_workspace)
-        .unwrap_or(here)
-        .to_owned()
+    here.ancestors().find(is_workspace).unwrap_or(here).to_owned()
 }
 
 /// The page as named from the root, where it lies beneath it.
 fn beneath(root: &Path, page: &Path) -> Result<PathBuf> {
-    let absolute = page
-        .canonicalize()
-        .map_err(|error| Error::of(format!("find {}", page.display()), error))?;
-    let root = root
-        .canonicalize()
-        .map_err(|error| Error::of(format!("find {}", root.display()), error))?;
-    Ok(absolute
-        .strip_prefix(&root)
-        .map_or_else(|_| absolute.clone(), Path::to_owned))
+    let absolute =
+        page.canonicalize().map_err(|error| Error::of(format!("find {}", page.display()), error))?;
+    let root = root.canonicalize().map_err(|error| Error::of(format!("find {}", root.display()), error))?;
+    Ok(absolute.strip_prefix(&root).map_or_else(|_| absolute.clone(), Path::to_owned))
 }

@@ -44,12 +44,7 @@ impl Network {
             return Ok(Self::Private);
         };
         let path = std::env::temp_dir().join("sockets-part-by-part.lock");
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path);
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(|error| Error::of(format!("open {}", path.display()), error))?;
         let lock = Flock::lock(file, FlockArg::LockExclusive)
             .map_err(|(_, errno)| Error::of(format!("lock {}", path.display()), errno))?;
@@ -74,22 +69,14 @@ impl Network {
 pub fn close_on_exec() -> Result<()> {
     // SAFETY: close_range(2) with CLOSE_RANGE_CLOEXEC takes three integers and only sets flags.
     #[expect(unsafe_code, reason = "nix has no close_range")]
-    let done = unsafe {
-        libc::syscall(
-            libc::SYS_close_range,
-            3,
-            libc::c_uint::MAX,
-            libc::CLOSE_RANGE_CLOEXEC,
-        )
-    };
+    let done =
+        unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     if done == 0 {
         return Ok(());
     }
-    let open = std::fs::read_dir("/proc/self/fd")
-        .map_err(|error| Error::of("read /proc/self/fd", error))?;
-    for fd in open
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
-        .filter(|fd| *fd > 2)
+    let open = std::fs::read_dir("/proc/self/fd").map_err(|error| Error::of("read /proc/self/fd", error))?;
+    for fd in
+        open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok()).filter(|fd| *fd > 2)
     {
         // SAFETY: F_SETFD on a number that is not open fails with EBADF, which is as good: it is not inherited.
         #[expect(unsafe_code, reason = "the descriptor has no owner in this program")]
@@ -100,20 +87,12 @@ pub fn close_on_exec() -> Result<()> {
 
 /// Whether private networks are to be had: tried by a process of its own.
 fn probe() -> Result<Option<Missing>> {
-    let program = std::env::current_exe()
-        .map_err(|error| Error::of("find the laboratory's own program", error))?;
-    let probe = Command::new(&program)
-        .arg(PROBE)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .output();
-    let probe =
-        probe.map_err(|error| Error::of(format!("run {} {PROBE}", program.display()), error))?;
+    let program =
+        std::env::current_exe().map_err(|error| Error::of("find the laboratory's own program", error))?;
+    let probe = Command::new(&program).arg(PROBE).stdin(Stdio::null()).stdout(Stdio::null()).output();
+    let probe = probe.map_err(|error| Error::of(format!("run {} {PROBE}", program.display()), error))?;
     Ok((!probe.status.success()).then(|| Missing {
-        what: format!(
-            "no private network: {}",
-            String::from_utf8_lossy(&probe.stderr).trim()
-        ),
+        what: format!("no private network: {}", String::from_utf8_lossy(&probe.stderr).trim()),
         remedy: Some("it takes unprivileged user namespaces".into()),
     }))
 }
@@ -132,8 +111,7 @@ pub fn try_private() -> Result<()> {
 fn enter_user_namespace() -> Result<()> {
     let uid = nix::unistd::geteuid().as_raw();
     let gid = nix::unistd::getegid().as_raw();
-    unshare(CloneFlags::CLONE_NEWUSER)
-        .map_err(|errno| Error::of("unshare(CLONE_NEWUSER)", errno))?;
+    unshare(CloneFlags::CLONE_NEWUSER).map_err(|errno| Error::of("unshare(CLONE_NEWUSER)", errno))?;
     let unprivileged = |id: u32| if id == 0 { 1000 } else { id };
     for (file, line) in [
         ("setgroups", "deny".to_owned()),
@@ -172,10 +150,7 @@ fn loopback_up() -> std::io::Result<()> {
     for (to, from) in request.ifr_name.iter_mut().zip(b"lo".iter()) {
         *to = libc::c_char::from_ne_bytes([*from]);
     }
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "IFF_UP is 1 and IFF_RUNNING is 64"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "IFF_UP is 1 and IFF_RUNNING is 64")]
     {
         request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
     }
@@ -192,9 +167,7 @@ fn loopback_up() -> std::io::Result<()> {
 /// When there is no such setting, it is not of a network of one's own, or the value is refused.
 pub fn set(name: &str, value: &str) -> Result<()> {
     if !name.starts_with("net.") || name.contains('/') {
-        return Err(Error::new(format!(
-            "sysctl {name}: not a setting of the network"
-        )));
+        return Err(Error::new(format!("sysctl {name}: not a setting of the network")));
     }
     std::fs::write(format!("/proc/sys/{}", name.replace('.', "/")), value)
         .map_err(|error| Error::of(format!("sysctl {name}={value}"), error))
@@ -203,8 +176,7 @@ pub fn set(name: &str, value: &str) -> Result<()> {
 /// The ports from which the kernel chooses one for a socket that was not bound (ip(7), `ip_local_port_range`).
 #[must_use]
 pub fn ephemeral_ports() -> RangeInclusive<u16> {
-    let range =
-        std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
     let mut bounds = range.split_whitespace().map(str::parse);
     match (bounds.next(), bounds.next()) {
         (Some(Ok(low)), Some(Ok(high))) => low..=high,

@@ -1,16 +1,15 @@
 //! `lab observe -- COMMAND`: a program of the reader's own on a private network, under the same observers as a page.
 
 use std::ffi::OsString;
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant, SystemTime};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM};
 use tempfile::TempDir;
 
 use crate::error::{Error, Result};
@@ -19,6 +18,7 @@ use crate::lanes::{Lanes, PATIENCE};
 use crate::missing::Missing;
 use crate::network::{self, Network};
 use crate::packets::Packets;
+use crate::reader::{Signals, Typed, is_broken_pipe, not_shown, typed};
 use crate::syscalls::Syscalls;
 use crate::terminal::Terminal;
 
@@ -37,18 +37,6 @@ const TICK: Duration = Duration::from_millis(20);
 const QUIET: Duration = Duration::from_millis(300);
 /// How long COMMAND may take to end after ^C, and other lanes to fall silent after COMMAND.
 const GRACE: Duration = Duration::from_secs(2);
-
-/// What the reader does on standard input.
-enum Typed {
-    Line(String),
-    End,
-}
-
-/// What told us to stop.
-struct Signals {
-    interrupt: Arc<AtomicBool>,
-    end: Arc<AtomicBool>,
-}
 
 /// Runs `command` in `here` on a private network and shows live on `out` what it prints, which system calls it makes and
 /// which packets pass. What is typed on standard input goes to the shell of a second terminal on the same network.
@@ -74,35 +62,6 @@ pub fn observe(command: &[OsString], here: &Path, out: impl Write) -> Result<u8>
     }
 }
 
-/// Whether the reader of our output has gone.
-pub(crate) fn is_broken_pipe(error: &Error) -> bool {
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return error.kind() == io::ErrorKind::BrokenPipe;
-        }
-        source = error.source();
-    }
-    false
-}
-
-pub(crate) fn not_shown(error: io::Error) -> Error {
-    Error::of("write to standard output", error)
-}
-
-impl Signals {
-    fn catch() -> io::Result<Self> {
-        let signals = Self {
-            interrupt: Arc::default(),
-            end: Arc::default(),
-        };
-        signal_hook::flag::register(SIGINT, Arc::clone(&signals.interrupt))?;
-        signal_hook::flag::register(SIGTERM, Arc::clone(&signals.end))?;
-        signal_hook::flag::register(SIGHUP, Arc::clone(&signals.end))?;
-        Ok(signals)
-    }
-}
-
 /// Everything that runs.
 struct Session {
     // Dropped in this order: programs, then those who watch them.
@@ -123,8 +82,7 @@ impl Session {
         network: &Network,
         lanes: &mut Lanes<impl Write>,
     ) -> Result<Self> {
-        let scratch =
-            TempDir::new().map_err(|error| Error::of("make a temporary directory", error))?;
+        let scratch = TempDir::new().map_err(|error| Error::of("make a temporary directory", error))?;
         let (sender, events) = channel();
         let mut aside = |text: String| lanes.aside(&text).map_err(not_shown);
 
@@ -141,20 +99,14 @@ impl Session {
             Some(missing) => aside(format!("on the host's own network: {missing}"))?,
         }
         if io::stdin().is_terminal() {
-            aside(
-                "what you type goes to a second terminal; ^D closes it, ^C ends the command"
-                    .to_owned(),
-            )?;
+            aside("what you type goes to a second terminal; ^D closes it, ^C ends the command".to_owned())?;
         }
         let packets = match network {
-            Network::Private => Packets::start(sender.clone()).map_err(|error| Missing {
-                what: error.to_string(),
-                remedy: None,
-            }),
-            Network::Host(..) => Err(Missing {
-                what: "they are captured on private networks only".to_owned(),
-                remedy: None,
-            }),
+            Network::Private => Packets::start(sender.clone())
+                .map_err(|error| Missing { what: error.to_string(), remedy: None }),
+            Network::Host(..) => {
+                Err(Missing { what: "they are captured on private networks only".to_owned(), remedy: None })
+            }
         };
         if let Err(missing) = &packets {
             aside(format!("no packets: {missing}"))?;
@@ -202,9 +154,7 @@ impl Session {
             }
             self.pass_on()?;
             let now = SystemTime::now();
-            lanes
-                .show(now.checked_sub(PATIENCE).unwrap_or(now))
-                .map_err(not_shown)?;
+            lanes.show(now.checked_sub(PATIENCE).unwrap_or(now)).map_err(not_shown)?;
 
             if signals.end.load(Ordering::Relaxed) {
                 return Ok(128 + SIGTERM as u8);
@@ -297,29 +247,8 @@ impl Second {
     }
 }
 
-/// Reads standard input line by line, in a thread that ends with it.
-fn typed() -> Result<Receiver<Typed>> {
-    let (sender, typed) = channel();
-    std::thread::Builder::new()
-        .name("standard input".to_owned())
-        .spawn(move || {
-            for line in io::stdin().lock().split(b'\n') {
-                let Ok(line) = line else { break };
-                let line = String::from_utf8_lossy(&line).into_owned();
-                if sender.send(Typed::Line(line)).is_err() {
-                    return;
-                }
-            }
-            let _ = sender.send(Typed::End);
-        })
-        .map_err(|error| Error::of("start a thread for standard input", error))?;
-    Ok(typed)
-}
-
 /// As a shell tells it.
 fn exit_code(status: ExitStatus) -> u8 {
-    let code = status
-        .code()
-        .or_else(|| status.signal().map(|signal| 128 + signal));
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }

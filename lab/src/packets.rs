@@ -12,8 +12,8 @@ use nix::libc;
 use nix::net::if_::if_nametoindex;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType,
-    recvmsg, setsockopt, socket, sockopt,
+    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, recvmsg,
+    setsockopt, socket, sockopt,
 };
 
 use crate::decode::Decoder;
@@ -39,8 +39,7 @@ impl Packets {
     /// The call that failed, with its error: `socket AF_PACKET` with `EPERM` without `CAP_NET_RAW` in the namespace
     /// (packet(7)).
     pub fn start(events: Sender<Event>) -> io::Result<Self> {
-        let loopback =
-            if_nametoindex("lo").map_err(|errno| call("if_nametoindex lo", errno))? as usize;
+        let loopback = if_nametoindex("lo").map_err(|errno| call("if_nametoindex lo", errno))? as usize;
         let socket = socket(
             AddressFamily::Packet,
             SockType::Raw,
@@ -57,10 +56,7 @@ impl Packets {
         let thread = std::thread::Builder::new()
             .name("packets".to_owned())
             .spawn(move || capture(&socket, loopback, &stopped, &events))?;
-        Ok(Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 
     /// Ends the capture; every packet that had passed before this call has been sent as an event when it returns.
@@ -87,10 +83,8 @@ fn capture(socket: &OwnedFd, loopback: usize, stopped: &impl AsFd, events: &Send
     let mut buffer = vec![0; LARGEST_FRAME];
     let mut decoder = Decoder::new();
     loop {
-        let mut ready = [
-            PollFd::new(socket.as_fd(), PollFlags::POLLIN),
-            PollFd::new(stopped.as_fd(), PollFlags::POLLIN),
-        ];
+        let mut ready =
+            [PollFd::new(socket.as_fd(), PollFlags::POLLIN), PollFd::new(stopped.as_fd(), PollFlags::POLLIN)];
         match poll(&mut ready, PollTimeout::NONE) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(_) => return,
@@ -129,12 +123,8 @@ fn receive<'a>(
 ) -> nix::Result<Option<(SystemTime, &'a [u8])>> {
     let mut control = nix::cmsg_space!(nix::sys::time::TimeSpec);
     let mut slices = [IoSliceMut::new(buffer)];
-    let message = recvmsg::<LinkAddr>(
-        socket.as_raw_fd(),
-        &mut slices,
-        Some(&mut control),
-        MsgFlags::empty(),
-    )?;
+    let message =
+        recvmsg::<LinkAddr>(socket.as_raw_fd(), &mut slices, Some(&mut control), MsgFlags::empty())?;
     let length = message.bytes;
     let at = message.cmsgs()?.find_map(|control| match control {
         ControlMessageOwned::ScmTimestampns(time) => Some(time),
@@ -147,8 +137,6 @@ fn receive<'a>(
     if !ours {
         return Ok(None);
     }
-    let at = at.map_or_else(SystemTime::now, |time| {
-        SystemTime::UNIX_EPOCH + Duration::from(time)
-    });
+    let at = at.map_or_else(SystemTime::now, |time| SystemTime::UNIX_EPOCH + Duration::from(time));
     Ok(buffer.get(..length).map(|frame| (at, frame)))
 }

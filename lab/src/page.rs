@@ -133,23 +133,14 @@ impl Page {
         let mut page = Self {
             path: path.to_owned(),
             source: String::new(),
-            settings: Settings {
-                sysctls: Vec::new(),
-                timeout: Duration::from_secs(10),
-                private: false,
-            },
+            settings: Settings { sysctls: Vec::new(), timeout: Duration::from_secs(10), private: false },
             blocks: Vec::new(),
             faults: Vec::new(),
         };
         let lines: Vec<&str> = source.lines().collect();
         let mut block: Option<(usize, CodeBlockKind<'_>, String)> = None;
         for (event, range) in Parser::new_ext(&source, Options::ENABLE_TABLES).into_offset_iter() {
-            let line = source
-                .get(..range.start)
-                .unwrap_or_default()
-                .matches('\n')
-                .count()
-                + 1;
+            let line = source.get(..range.start).unwrap_or_default().matches('\n').count() + 1;
             match event {
                 Event::Start(Tag::CodeBlock(kind)) => block = Some((line, kind, String::new())),
                 Event::Text(text) => {
@@ -172,10 +163,7 @@ impl Page {
 
     /// The blocks that something is run for.
     pub fn played(&self) -> impl Iterator<Item = (usize, &Block)> {
-        self.blocks
-            .iter()
-            .enumerate()
-            .filter(|(_, block)| block.is_played())
+        self.blocks.iter().enumerate().filter(|(_, block)| block.is_played())
     }
 
     /// The commands that the page types, in order.
@@ -194,10 +182,7 @@ impl Page {
 
     fn add_block(&mut self, source: &[&str], line: usize, kind: &CodeBlockKind<'_>, body: &str) {
         let CodeBlockKind::Fenced(info) = kind else {
-            self.faults.push((
-                line,
-                "an indented code block cannot say what it is: use a fence".into(),
-            ));
+            self.faults.push((line, "an indented code block cannot say what it is: use a fence".into()));
             return;
         };
         let lines: Vec<String> = body.lines().map(str::to_owned).collect();
@@ -212,14 +197,10 @@ impl Page {
                 });
                 let fenced = fence.trim_start().starts_with(['`', '~']);
                 if fenced && in_place {
-                    self.blocks.push(Block {
-                        line,
-                        indent,
-                        lines,
-                        kind,
-                    });
+                    self.blocks.push(Block { line, indent, lines, kind });
                 } else {
-                    let fault = "a checked block stands at the margin or indented by spaces, not in a quotation";
+                    let fault =
+                        "a checked block stands at the margin or indented by spaces, not in a quotation";
                     self.faults.push((line, fault.into()));
                 }
             }
@@ -228,10 +209,8 @@ impl Page {
     }
 
     fn add_settings(&mut self, line: usize, html: &str) {
-        let Some(setting) = html
-            .trim()
-            .strip_prefix("<!--")
-            .and_then(|rest| rest.trim_start().strip_prefix("lab:"))
+        let Some(setting) =
+            html.trim().strip_prefix("<!--").and_then(|rest| rest.trim_start().strip_prefix("lab:"))
         else {
             return;
         };
@@ -245,7 +224,9 @@ impl Page {
             ("private", _, _) if value.is_empty() => self.settings.private = true,
             _ => self.faults.push((
                 line,
-                format!("unknown setting `{setting}`: known are `sysctl NAME=VALUE`, `timeout SECONDS`, `private`"),
+                format!(
+                    "unknown setting `{setting}`: known are `sysctl NAME=VALUE`, `timeout SECONDS`, `private`"
+                ),
             )),
         }
     }
@@ -267,10 +248,7 @@ impl Block {
             Kind::Packets => "packets".into(),
             Kind::Frame(_) => "frame".into(),
             Kind::Excerpt { file, region: None } => format!("excerpt of {file}"),
-            Kind::Excerpt {
-                file,
-                region: Some(region),
-            } => format!("excerpt {file}#{region}"),
+            Kind::Excerpt { file, region: Some(region) } => format!("excerpt {file}#{region}"),
             Kind::Unchecked => "unchecked block".into(),
         }
     }
@@ -281,8 +259,8 @@ struct Words(Vec<(String, Option<String>)>);
 
 impl Words {
     fn parse(text: &str) -> std::result::Result<Self, String> {
-        let words = shell_words::split(text)
-            .map_err(|_| "a quote in the info string is not closed".to_owned())?;
+        let words =
+            shell_words::split(text).map_err(|_| "a quote in the info string is not closed".to_owned())?;
         Ok(Self(
             words
                 .into_iter()
@@ -296,19 +274,13 @@ impl Words {
 
     /// The value of `name=value`, taken out.
     fn value(&mut self, name: &str) -> Option<String> {
-        let at = self
-            .0
-            .iter()
-            .position(|(word, value)| word == name && value.is_some())?;
+        let at = self.0.iter().position(|(word, value)| word == name && value.is_some())?;
         self.0.remove(at).1
     }
 
     /// Whether `name` stands there alone, taken out.
     fn flag(&mut self, name: &str) -> bool {
-        let at = self
-            .0
-            .iter()
-            .position(|(word, value)| word == name && value.is_none());
+        let at = self.0.iter().position(|(word, value)| word == name && value.is_none());
         at.map(|at| self.0.remove(at)).is_some()
     }
 
@@ -323,9 +295,7 @@ impl Words {
         match self.0.into_iter().next() {
             None => Ok(kind),
             Some((name, None)) => Err(format!("unknown word `{name}` after the language")),
-            Some((name, Some(value))) => {
-                Err(format!("unknown word `{name}={value}` after the language"))
-            }
+            Some((name, Some(value))) => Err(format!("unknown word `{name}={value}` after the language")),
         }
     }
 }
@@ -334,10 +304,7 @@ impl Words {
 const CHECKED: [&str; 7] = ["", "console", "sh", "bash", "shell", "rust", "text"];
 
 fn kind_of(info: &str, lines: &[String]) -> std::result::Result<Kind, String> {
-    let (language, rest) = info
-        .trim()
-        .split_once(char::is_whitespace)
-        .unwrap_or((info.trim(), ""));
+    let (language, rest) = info.trim().split_once(char::is_whitespace).unwrap_or((info.trim(), ""));
     let mut words = Words::parse(rest)?;
     if let Some(reason) = words.value("norun") {
         return match reason.trim() {
@@ -361,9 +328,7 @@ fn kind_of(info: &str, lines: &[String]) -> std::result::Result<Kind, String> {
                 match (which.as_str(), which.parse()) {
                     ("data", _) => words.end(Kind::Frame(Frame::Data)),
                     (_, Ok(number)) if number > 0 => words.end(Kind::Frame(Frame::Number(number))),
-                    _ => Err(format!(
-                        "frame={which}: neither `data` nor a number from 1 on"
-                    )),
+                    _ => Err(format!("frame={which}: neither `data` nor a number from 1 on")),
                 }
             } else if words.flag("packets") {
                 words.end(Kind::Packets)
@@ -379,11 +344,8 @@ fn kind_of(info: &str, lines: &[String]) -> std::result::Result<Kind, String> {
 }
 
 fn unexcused(language: &str) -> String {
-    let language = if language.is_empty() {
-        "block without a language"
-    } else {
-        &format!("{language} block")
-    };
+    let language =
+        if language.is_empty() { "block without a language" } else { &format!("{language} block") };
     format!("this {language} is neither checked nor excused with norun=\"why\"")
 }
 
@@ -403,35 +365,23 @@ fn console(mut words: Words, lines: &[String]) -> std::result::Result<Kind, Stri
         Some(Ok(status)) => Some(i32::from(status)),
         Some(Err(_)) => return Err("exit= wants a status from 0 to 255".into()),
     };
-    let mut steps = vec![Step {
-        input: typed.map_or(Input::Nothing, input),
-        expected: 0..0,
-    }];
+    let mut steps = vec![Step { input: typed.map_or(Input::Nothing, input), expected: 0..0 }];
     for (index, line) in lines.iter().enumerate() {
         if let Some(command) = line.strip_prefix("$ ") {
-            steps.push(Step {
-                input: Input::Command(command.to_owned()),
-                expected: index + 1..index + 1,
-            });
+            steps.push(Step { input: Input::Command(command.to_owned()), expected: index + 1..index + 1 });
         } else if let Some(step) = steps.last_mut() {
             step.expected.end = index + 1;
         }
     }
     if steps.len() > 1
-        && steps
-            .first()
-            .is_some_and(|step| step.input == Input::Nothing && step.expected.is_empty())
+        && steps.first().is_some_and(|step| step.input == Input::Nothing && step.expected.is_empty())
     {
         steps.remove(0);
     }
     words.end(Kind::Console(Console {
         terminal,
         trace,
-        calls: calls
-            .iter()
-            .flat_map(|calls| calls.split(','))
-            .map(|call| call.trim().to_owned())
-            .collect(),
+        calls: calls.iter().flat_map(|calls| calls.split(',')).map(|call| call.trim().to_owned()).collect(),
         exit,
         steps,
     }))
@@ -455,24 +405,13 @@ mod tests {
 
     #[test]
     fn a_console_block_is_cut_into_steps() {
-        let page = page(
-            "```console server type=\"hi there\" exit=3\nhi there\n$ a | b\none\ntwo\n$ c\n```\n",
-        );
-        let [
-            Block {
-                line: 1,
-                kind: Kind::Console(console),
-                ..
-            },
-        ] = page.blocks.as_slice()
-        else {
+        let page =
+            page("```console server type=\"hi there\" exit=3\nhi there\n$ a | b\none\ntwo\n$ c\n```\n");
+        let [Block { line: 1, kind: Kind::Console(console), .. }] = page.blocks.as_slice() else {
             panic!("{page:?}");
         };
-        let steps: Vec<_> = console
-            .steps
-            .iter()
-            .map(|step| (step.input.clone(), step.expected.clone()))
-            .collect();
+        let steps: Vec<_> =
+            console.steps.iter().map(|step| (step.input.clone(), step.expected.clone())).collect();
         assert_eq!(
             steps,
             [
@@ -510,11 +449,7 @@ mod tests {
         ] {
             assert_eq!(page(text).faults.len(), 1, "{text}");
         }
-        for text in [
-            "```toml\nx = 1\n```\n",
-            "```sh norun=\"asks\"\nls\n```\n",
-            "```text figure\n+\n```\n",
-        ] {
+        for text in ["```toml\nx = 1\n```\n", "```sh norun=\"asks\"\nls\n```\n", "```text figure\n+\n```\n"] {
             let page = page(text);
             assert!(page.faults.is_empty() && page.blocks.is_empty(), "{page:?}");
         }
@@ -523,9 +458,7 @@ mod tests {
     #[test]
     fn an_indented_block_keeps_its_own_indentation() {
         let page = page("- item\n\n  ```text packets\n  a\n    b\n  ```\n");
-        let [block] = page.blocks.as_slice() else {
-            panic!("{page:?}")
-        };
+        let [block] = page.blocks.as_slice() else { panic!("{page:?}") };
         assert_eq!(
             (block.line, block.indent, block.lines.as_slice()),
             (3, 2, ["a".into(), "  b".into()].as_slice())
@@ -537,10 +470,7 @@ mod tests {
         let page = page(
             "<!-- lab: sysctl net.ipv4.tcp_syn_retries=1 -->\n\n<!-- lab: timeout 30 -->\n<!-- other -->\n",
         );
-        assert_eq!(
-            page.settings.sysctls,
-            [("net.ipv4.tcp_syn_retries".into(), "1".into())]
-        );
+        assert_eq!(page.settings.sysctls, [("net.ipv4.tcp_syn_retries".into(), "1".into())]);
         assert_eq!(page.settings.timeout, Duration::from_secs(30));
         assert!(page.faults.is_empty());
     }

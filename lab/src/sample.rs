@@ -5,8 +5,7 @@ pub fn bytes(hex: &str) -> Vec<u8> {
     hex.as_bytes()
         .chunks(2)
         .map(|pair| {
-            u8::from_str_radix(std::str::from_utf8(pair).expect("hex digits"), 16)
-                .expect("hex digits")
+            u8::from_str_radix(std::str::from_utf8(pair).expect("hex digits"), 16).expect("hex digits")
         })
         .collect()
 }
@@ -29,7 +28,8 @@ pub const TCP_IPV6: &str = "00000000000000000000000086dd600e81480036064000000000
 pub const RESET: &str = "0000000000000000000000000800450000280000400040063cce7f0000017f0000010009db6800000000dc723c8f50140000bd5a0000";
 
 /// A datagram to a port that nobody has bound, and what comes back.
-pub const UDP_IPV4: &str = "0000000000000000000000000800450000211111400040112bb97f0000017f000001b9481a8d000dfe2048656c6c6f";
+pub const UDP_IPV4: &str =
+    "0000000000000000000000000800450000211111400040112bb97f0000017f000001b9481a8d000dfe2048656c6c6f";
 /// The answer to [`UDP_IPV4`].
 pub const UNREACHABLE_IPV4: &str = "000000000000000000000000080045c0003d637000004001188e7f0000017f0000010303072700000000450000211111400040112bb97f0000017f000001b9481a8d000dfe2048656c6c6f";
 /// The same over IPv6.
@@ -74,14 +74,8 @@ pub const ALL: [&str; 18] = [
 /// A datagram of 2000 times `x` over a link with an MTU of 1500 bytes.
 pub fn fragments_ipv4() -> [Vec<u8>; 2] {
     [
-        filled(
-            "0000000000000000000000000800450005dc11ab2000401145647f0000017f000001974a1a8d07d8a9cd",
-            1514,
-        ),
-        filled(
-            "00000000000000000000000008004500022411ab00b9401168637f0000017f000001",
-            562,
-        ),
+        filled("0000000000000000000000000800450005dc11ab2000401145647f0000017f000001974a1a8d07d8a9cd", 1514),
+        filled("00000000000000000000000008004500022411ab00b9401168637f0000017f000001", 562),
     ]
 }
 

@@ -65,25 +65,19 @@ impl Syscalls {
         let lane = Lane::Calls(terminal.to_owned());
         let mut trace = Trace::new(also);
         let path = fifo.clone();
-        let thread = std::thread::Builder::new()
-            .name(format!("strace {terminal}"))
-            .spawn(move || {
-                // Opening waits until strace opens its end; reading ends when strace has.
-                let Ok(fifo) = File::open(&path) else { return };
-                for said in BufReader::new(fifo).split(b'\n') {
-                    let Ok(said) = said else { return };
-                    for call in trace.line(&String::from_utf8_lossy(&said)) {
-                        let event = Event {
-                            at: call.at,
-                            lane: lane.clone(),
-                            what: What::Line(call.text),
-                        };
-                        if events.send(event).is_err() {
-                            return;
-                        }
+        let thread = std::thread::Builder::new().name(format!("strace {terminal}")).spawn(move || {
+            // Opening waits until strace opens its end; reading ends when strace has.
+            let Ok(fifo) = File::open(&path) else { return };
+            for said in BufReader::new(fifo).split(b'\n') {
+                let Ok(said) = said else { return };
+                for call in trace.line(&String::from_utf8_lossy(&said)) {
+                    let event = Event { at: call.at, lane: lane.clone(), what: What::Line(call.text) };
+                    if events.send(event).is_err() {
+                        return;
                     }
                 }
-            })?;
+            }
+        })?;
         let thread = Some(thread);
         Ok((Self { fifo, thread }, command))
     }
@@ -98,10 +92,7 @@ impl Syscalls {
 impl Drop for Syscalls {
     fn drop(&mut self) {
         // A strace that never came leaves the thread waiting for it: come in its place, and leave at once.
-        let _ = OpenOptions::new()
-            .write(true)
-            .custom_flags(libc::O_NONBLOCK)
-            .open(&self.fifo);
+        let _ = OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(&self.fifo);
         let _ = std::fs::remove_file(&self.fifo);
         // Not joined: a program that the caller has left running keeps strace, and the thread, alive.
         drop(self.thread.take());
@@ -111,10 +102,7 @@ impl Drop for Syscalls {
 /// strace with the options that [`Trace`] reads.
 fn strace(also: &str) -> Vec<OsString> {
     let separator = if also.is_empty() { "" } else { "," };
-    let calls = format!(
-        "trace=%network,close,{}{separator}{also}",
-        PROCESS_CALLS.join(",")
-    );
+    let calls = format!("trace=%network,close,{}{separator}{also}", PROCESS_CALLS.join(","));
     [
         "strace",
         // The tracer stands beside the shell, not between it and its terminal, out of reach of ^C.
@@ -157,12 +145,7 @@ fn try_strace() -> Result<(), Missing> {
                 remedy: Some("strace 5.6 or later; ptrace(2) must be allowed".to_owned()),
             })
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(Missing::program("strace", "strace"))
-        }
-        Err(error) => Err(Missing {
-            what: format!("strace cannot be started: {error}"),
-            remedy: None,
-        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Missing::program("strace", "strace")),
+        Err(error) => Err(Missing { what: format!("strace cannot be started: {error}"), remedy: None }),
     }
 }

@@ -38,20 +38,12 @@ impl Terminal {
     ///
     /// # Errors
     /// When there is no pseudoterminal left or the shell cannot be started.
-    pub fn open(
-        name: &str,
-        prefix: &[OsString],
-        root: &Path,
-        events: Sender<Event>,
-    ) -> Result<Self> {
+    pub fn open(name: &str, prefix: &[OsString], root: &Path, events: Sender<Event>) -> Result<Self> {
         let shell: &[&str] = match tools::find("bash") {
             Some(_) => &["bash", "--norc", "--noediting", "-i"],
             None => &["sh", "-i"],
         };
-        let mut words = prefix
-            .iter()
-            .map(OsString::as_os_str)
-            .chain(shell.iter().map(OsStr::new));
+        let mut words = prefix.iter().map(OsString::as_os_str).chain(shell.iter().map(OsStr::new));
         let prompt = [&[BEFORE_STATUS], b"$?".as_slice(), &[AFTER_STATUS]].concat();
         let command = Command::new(words.next().unwrap_or_default())
             .args(words)
@@ -69,12 +61,7 @@ impl Terminal {
     ///
     /// # Errors
     /// When there is no pseudoterminal left or the program cannot be started.
-    pub fn run(
-        name: &str,
-        command: &[OsString],
-        here: &Path,
-        events: Sender<Event>,
-    ) -> Result<Self> {
+    pub fn run(name: &str, command: &[OsString], here: &Path, events: Sender<Event>) -> Result<Self> {
         let mut words = command.iter();
         let command = Command::new(words.next().map_or(OsStr::new(""), OsString::as_os_str))
             .args(words)
@@ -86,25 +73,17 @@ impl Terminal {
 
     fn start(name: &str, command: Command, events: Sender<Event>) -> Result<Self> {
         let doing = || format!("open terminal \"{name}\"");
-        let (pty, pts) =
-            pty_process::blocking::open().map_err(|error| Error::of(doing(), error))?;
+        let (pty, pts) = pty_process::blocking::open().map_err(|error| Error::of(doing(), error))?;
         let (rows, columns) = SIZE;
-        pty.resize(pty_process::Size::new(rows, columns))
-            .map_err(|error| Error::of(doing(), error))?;
-        let shell = command
-            .spawn(pts)
-            .map_err(|error| Error::of(doing(), error))?;
+        pty.resize(pty_process::Size::new(rows, columns)).map_err(|error| Error::of(doing(), error))?;
+        let shell = command.spawn(pts).map_err(|error| Error::of(doing(), error))?;
 
         let pty = Arc::new(pty);
         std::thread::spawn({
             let (pty, lane) = (Arc::clone(&pty), Lane::Terminal(name.to_owned()));
             move || read(&pty, &lane, &events)
         });
-        Ok(Self {
-            name: name.to_owned(),
-            pty,
-            shell,
-        })
+        Ok(Self { name: name.to_owned(), pty, shell })
     }
 
     /// Types `text` and Return.
@@ -189,11 +168,7 @@ fn read(pty: &Pty, lane: &Lane, events: &Sender<Event>) {
     let mut splitter = Splitter::default();
     let mut buffer = [0; 4096];
     let send = |what| {
-        let event = Event {
-            at: SystemTime::now(),
-            lane: lane.clone(),
-            what,
-        };
+        let event = Event { at: SystemTime::now(), lane: lane.clone(), what };
         events.send(event).is_ok()
     };
     loop {
@@ -227,15 +202,12 @@ impl Splitter {
                     self.pending.clear();
                 }
                 AFTER_STATUS => {
-                    let (before, status) =
-                        match self.pending.iter().rposition(|byte| *byte == BEFORE_STATUS) {
-                            Some(at) => self.pending.split_at(at),
-                            None => (self.pending.as_slice(), [].as_slice()),
-                        };
-                    match text(status)
-                        .trim_start_matches(char::from(BEFORE_STATUS))
-                        .parse()
+                    let (before, status) = match self.pending.iter().rposition(|byte| *byte == BEFORE_STATUS)
                     {
+                        Some(at) => self.pending.split_at(at),
+                        None => (self.pending.as_slice(), [].as_slice()),
+                    };
+                    match text(status).trim_start_matches(char::from(BEFORE_STATUS)).parse() {
                         Ok(status) => {
                             // What a command leaves without a line end stands before the prompt.
                             let before = text(before);
@@ -260,9 +232,7 @@ impl Splitter {
 
 /// The terminal puts CR before each LF; a program may have put one of its own.
 fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes)
-        .trim_end_matches('\r')
-        .to_owned()
+    String::from_utf8_lossy(bytes).trim_end_matches('\r').to_owned()
 }
 
 #[cfg(test)]
@@ -283,10 +253,7 @@ mod tests {
             let mut splitter = Splitter::default();
             let (first, second) = bytes.split_at(cut);
             let whats = [splitter.feed(first), splitter.feed(second)].concat();
-            let whats: Vec<_> = whats
-                .into_iter()
-                .filter(|what| !matches!(what, What::Partial(_)))
-                .collect();
+            let whats: Vec<_> = whats.into_iter().filter(|what| !matches!(what, What::Partial(_))).collect();
             assert_eq!(whats, whole, "cut at {cut}");
         }
     }

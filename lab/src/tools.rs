@@ -27,9 +27,7 @@ pub fn missing(command: &str) -> Option<Missing> {
     let mut words = command.split(|c: char| !(c.is_alphanumeric() || "-_./:=".contains(c)));
     words.find_map(|word| {
         let (name, package) = TOOLS.iter().find(|(name, _)| *name == word)?;
-        find(name)
-            .is_none()
-            .then(|| Missing::program(name, package))
+        find(name).is_none().then(|| Missing::program(name, package))
     })
 }
 
@@ -37,7 +35,5 @@ pub fn missing(command: &str) -> Option<Missing> {
 #[must_use]
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|dir| dir.join(program))
-        .find(|file| file.is_file())
+    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
 }

@@ -5,18 +5,17 @@ use std::time::{Duration, SystemTime};
 
 /// Programs that start other programs: their own calls are not what a page is about.
 const LAUNCHERS: [&str; 19] = [
-    "bash", "busybox", "cargo", "cc", "clang", "dash", "env", "fish", "gcc", "ksh", "ld", "ld.lld",
-    "nice", "rust-lld", "rustc", "rustup", "sh", "timeout", "zsh",
+    "bash", "busybox", "cargo", "cc", "clang", "dash", "env", "fish", "gcc", "ksh", "ld", "ld.lld", "nice",
+    "rust-lld", "rustc", "rustup", "sh", "timeout", "zsh",
 ];
 
 /// Calls that are watched to tell processes apart, and shown only if they were asked for.
-pub(crate) const PROCESS_CALLS: [&str; 6] =
-    ["clone", "clone3", "execve", "execveat", "fork", "vfork"];
+pub(crate) const PROCESS_CALLS: [&str; 6] = ["clone", "clone3", "execve", "execveat", "fork", "vfork"];
 
 /// Calls on any kind of descriptor: shown only for a descriptor that a network call gave.
 const DESCRIPTOR_CALLS: [&str; 14] = [
-    "close", "dup", "dup2", "dup3", "fcntl", "fstat", "ioctl", "lseek", "pread64", "pwrite64",
-    "read", "readv", "write", "writev",
+    "close", "dup", "dup2", "dup3", "fcntl", "fstat", "ioctl", "lseek", "pread64", "pwrite64", "read",
+    "readv", "write", "writev",
 ];
 
 /// Where the C library asks for users and services; whether anybody answers is the machine's business.
@@ -122,10 +121,7 @@ impl Trace {
         if let Some(end) = said.strip_prefix("+++ ") {
             self.end(pid, end, calls);
         } else if let Some(rest) = said.strip_prefix("<... ") {
-            let began = self
-                .threads
-                .get_mut(&pid)
-                .and_then(|thread| thread.unfinished.take());
+            let began = self.threads.get_mut(&pid).and_then(|thread| thread.unfinished.take());
             if let (Some((at, mut text)), Some((_, rest))) = (began, rest.split_once(" resumed>")) {
                 text.push_str(rest);
                 self.call(pid, at, &text, calls);
@@ -160,16 +156,11 @@ impl Trace {
         if !is_shown {
             return;
         }
-        let held = self
-            .threads
-            .get_mut(&pid)
-            .and_then(|thread| thread.held.take());
+        let held = self.threads.get_mut(&pid).and_then(|thread| thread.held.take());
         if let Some((call, descriptor)) = held {
             let own = parts.name == "connect"
                 && first_number(parts.arguments) == Some(descriptor)
-                && NAME_SERVICES
-                    .iter()
-                    .any(|path| parts.arguments.contains(path));
+                && NAME_SERVICES.iter().any(|path| parts.arguments.contains(path));
             if own {
                 if let Some(process) = self.processes.get_mut(&process) {
                     process.sockets.remove(&descriptor);
@@ -179,21 +170,12 @@ impl Trace {
             calls.push(call);
         }
         let call = Call {
-            at: at
-                .checked_add(took)
-                .filter(|_| waits(parts.name))
-                .unwrap_or(at),
-            text: format!(
-                "{}{}({}) = {}",
-                self.number(process),
-                parts.name,
-                parts.arguments,
-                parts.result
-            ),
+            at: at.checked_add(took).filter(|_| waits(parts.name)).unwrap_or(at),
+            text: format!("{}{}({}) = {}", self.number(process), parts.name, parts.arguments, parts.result),
         };
         // Exactly how the C library opens the socket on which it asks a name service.
-        let may_be_own = parts.name == "socket"
-            && parts.arguments == "AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK, 0";
+        let may_be_own =
+            parts.name == "socket" && parts.arguments == "AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK, 0";
         match (may_be_own, parts.result.parse(), self.threads.get_mut(&pid)) {
             (true, Ok(descriptor), Some(thread)) => thread.held = Some((call, descriptor)),
             _ => calls.push(call),
@@ -221,11 +203,7 @@ impl Trace {
             return;
         };
         let on_exec = parts.arguments.contains("CLOEXEC");
-        let given = parts
-            .result
-            .split(' ')
-            .next()
-            .and_then(|number| number.parse::<i32>().ok());
+        let given = parts.result.split(' ').next().and_then(|number| number.parse::<i32>().ok());
         let Some(given) = given.filter(|given| *given >= 0) else {
             return;
         };
@@ -235,29 +213,21 @@ impl Trace {
             }
             "socketpair" | "recvmsg" | "recvmmsg" => {
                 let lists = match parts.name {
-                    "socketpair" => parts
-                        .arguments
-                        .rsplit_once('[')
-                        .map(|(_, list)| list)
-                        .into_iter()
-                        .collect(),
-                    _ => parts
-                        .arguments
-                        .split("cmsg_type=SCM_RIGHTS, cmsg_data=[")
-                        .skip(1)
-                        .collect::<Vec<_>>(),
+                    "socketpair" => {
+                        parts.arguments.rsplit_once('[').map(|(_, list)| list).into_iter().collect()
+                    }
+                    _ => {
+                        parts.arguments.split("cmsg_type=SCM_RIGHTS, cmsg_data=[").skip(1).collect::<Vec<_>>()
+                    }
                 };
                 for list in lists {
                     let list = list.split_once(']').map_or("", |(list, _)| list);
                     let numbers = list.split(", ").filter_map(|number| number.parse().ok());
-                    process
-                        .sockets
-                        .extend(numbers.map(|number: i32| (number, on_exec)));
+                    process.sockets.extend(numbers.map(|number: i32| (number, on_exec)));
                 }
             }
             "dup" | "dup2" | "dup3"
-                if first_number(parts.arguments)
-                    .is_some_and(|from| process.sockets.contains_key(&from)) =>
+                if first_number(parts.arguments).is_some_and(|from| process.sockets.contains_key(&from)) =>
             {
                 process.sockets.insert(given, on_exec);
             }
@@ -272,23 +242,13 @@ impl Trace {
 
     /// `[pid N] ` if it takes that to tell the program from others in the same terminal.
     fn number(&mut self, process: u32) -> String {
-        let Some(own) = self
-            .processes
-            .get(&process)
-            .and_then(|process| process.group)
-        else {
+        let Some(own) = self.processes.get(&process).and_then(|process| process.group) else {
             return String::new();
         };
-        let others = self
-            .groups
-            .iter()
-            .any(|(group, other)| *group != own && other.shown && other.processes > 0);
+        let others =
+            self.groups.iter().any(|(group, other)| *group != own && other.shown && other.processes > 0);
         if others {
-            for group in self
-                .groups
-                .values_mut()
-                .filter(|group| group.shown && group.processes > 0)
-            {
+            for group in self.groups.values_mut().filter(|group| group.shown && group.processes > 0) {
                 group.numbered = true;
             }
         }
@@ -297,11 +257,7 @@ impl Trace {
         };
         group.shown = true;
         group.numbered |= others;
-        if group.numbered {
-            format!("[pid {process}] ")
-        } else {
-            String::new()
-        }
+        if group.numbered { format!("[pid {process}] ") } else { String::new() }
     }
 
     /// A process runs another program.
@@ -309,9 +265,8 @@ impl Trace {
         self.release(pid, calls);
         let path = arguments.split('"').nth(1).unwrap_or_default();
         let name = path.rsplit('/').next().unwrap_or_default();
-        let launcher = LAUNCHERS.contains(&name)
-            || name.starts_with("cargo-")
-            || name.starts_with("build-script-");
+        let launcher =
+            LAUNCHERS.contains(&name) || name.starts_with("cargo-") || name.starts_with("build-script-");
         let Some(entry) = self.processes.get_mut(&process) else {
             return;
         };
@@ -330,13 +285,7 @@ impl Trace {
             }
             if let Some(group) = now {
                 // The pid may have led a group before: that is another program's.
-                self.groups.insert(
-                    group,
-                    Group {
-                        processes: 1,
-                        ..Group::default()
-                    },
-                );
+                self.groups.insert(group, Group { processes: 1, ..Group::default() });
             }
         }
     }
@@ -381,13 +330,7 @@ impl Trace {
     }
 
     fn begin(&mut self, pid: u32, process: u32, group: Option<u32>, sockets: HashMap<i32, bool>) {
-        self.threads.insert(
-            pid,
-            Thread {
-                process,
-                ..Thread::default()
-            },
-        );
+        self.threads.insert(pid, Thread { process, ..Thread::default() });
         if pid != process {
             if let Some(process) = self.processes.get_mut(&process) {
                 process.threads += 1;
@@ -397,24 +340,14 @@ impl Trace {
         if let Some(group) = group.and_then(|group| self.groups.get_mut(&group)) {
             group.processes += 1;
         }
-        self.processes.insert(
-            process,
-            Process {
-                group,
-                sockets,
-                threads: 1,
-            },
-        );
+        self.processes.insert(process, Process { group, sockets, threads: 1 });
     }
 
     /// `exited with 0 +++`, `killed by SIGINT +++`, or `superseded by execve in pid N +++`: a thread that is not the
     /// first ran another program and takes the first one's number.
     fn end(&mut self, pid: u32, end: &str, calls: &mut Vec<Call>) {
         let superseded = end.strip_prefix("superseded by execve in pid ");
-        if let Some(by) = superseded
-            .and_then(|by| by.split(' ').next())
-            .and_then(|by| by.parse().ok())
-        {
+        if let Some(by) = superseded.and_then(|by| by.split(' ').next()).and_then(|by| by.parse().ok()) {
             if let Some(thread) = self.threads.remove(&by) {
                 self.threads.insert(pid, thread);
             }
@@ -440,10 +373,7 @@ impl Trace {
 
     /// Shows the socket that was held back.
     fn release(&mut self, pid: u32, calls: &mut Vec<Call>) {
-        let held = self
-            .threads
-            .get_mut(&pid)
-            .and_then(|thread| thread.held.take());
+        let held = self.threads.get_mut(&pid).and_then(|thread| thread.held.take());
         calls.extend(held.map(|(call, _)| call));
     }
 }
@@ -452,17 +382,13 @@ impl<'a> Parts<'a> {
     /// strace pads short calls with spaces before `=`.
     fn of(said: &'a str) -> Option<Self> {
         let (name, rest) = said.split_once('(')?;
-        let (at, _) = rest.match_indices(')').rev().find(|(at, _)| {
-            rest.get(at + 1..)
-                .is_some_and(|after| after.trim_start().starts_with("= "))
-        })?;
+        let (at, _) = rest
+            .match_indices(')')
+            .rev()
+            .find(|(at, _)| rest.get(at + 1..).is_some_and(|after| after.trim_start().starts_with("= ")))?;
         let (arguments, after) = rest.split_at_checked(at)?;
         let result = after.get(1..)?.trim_start().strip_prefix("= ")?.trim();
-        Some(Self {
-            name,
-            arguments,
-            result,
-        })
+        Some(Self { name, arguments, result })
     }
 }
 
@@ -470,11 +396,7 @@ impl<'a> Parts<'a> {
 fn head(line: &str) -> Option<(u32, SystemTime, &str)> {
     let (pid, rest) = line.trim_start().split_once(' ')?;
     let (time, said) = rest.trim_start().split_once(' ')?;
-    Some((
-        pid.parse().ok()?,
-        SystemTime::UNIX_EPOCH.checked_add(seconds(time)?)?,
-        said.trim(),
-    ))
+    Some((pid.parse().ok()?, SystemTime::UNIX_EPOCH.checked_add(seconds(time)?)?, said.trim()))
 }
 
 /// Decimal seconds, as strace prints them: exact, which a floating point number would not be.
@@ -493,31 +415,16 @@ fn without_duration(said: &str) -> (&str, Duration) {
 }
 
 fn is_exec(said: &str) -> bool {
-    [
-        "execve(",
-        "execveat(",
-        "<... execve resumed>",
-        "<... execveat resumed>",
-    ]
-    .iter()
-    .any(|start| said.starts_with(start))
+    ["execve(", "execveat(", "<... execve resumed>", "<... execveat resumed>"]
+        .iter()
+        .any(|start| said.starts_with(start))
 }
 
 /// Whether a call waits for what somebody else does.
 fn waits(name: &str) -> bool {
-    [
-        "accept",
-        "recv",
-        "read",
-        "poll",
-        "ppoll",
-        "select",
-        "pselect",
-        "epoll_wait",
-        "epoll_pwait",
-    ]
-    .iter()
-    .any(|start| name.starts_with(start))
+    ["accept", "recv", "read", "poll", "ppoll", "select", "pselect", "epoll_wait", "epoll_pwait"]
+        .iter()
+        .any(|start| name.starts_with(start))
 }
 
 /// The descriptor that is the first argument of most calls.
@@ -540,18 +447,12 @@ mod tests {
     fn shown(log: &str, also: &[&str]) -> Vec<String> {
         let also: Vec<String> = also.iter().map(ToString::to_string).collect();
         let mut trace = Trace::new(&also);
-        log.lines()
-            .flat_map(|line| trace.line(line))
-            .map(|call| call.text)
-            .collect()
+        log.lines().flat_map(|line| trace.line(line)).map(|call| call.text).collect()
     }
 
     /// The lines of the process that called `call` first.
     fn of_process(log: &str, call: &str) -> String {
-        let pid = log
-            .lines()
-            .find(|line| line.contains(call))
-            .and_then(|line| line.split(' ').next());
+        let pid = log.lines().find(|line| line.contains(call)).and_then(|line| line.split(' ').next());
         let pid = pid.expect("the call is in the log");
         let lines: Vec<&str> = log.lines().filter(|line| line.starts_with(pid)).collect();
         lines.join("\n")
@@ -561,10 +462,7 @@ mod tests {
     fn programs_are_shown_and_what_starts_them_is_not() {
         let server = of_process(THREADS, "listen(");
         assert_eq!(
-            shown(
-                &format!("{}\n{server}", THREADS.lines().next().expect("a shell")),
-                &[]
-            ),
+            shown(&format!("{}\n{server}", THREADS.lines().next().expect("a shell")), &[]),
             [
                 "socket(AF_INET, SOCK_STREAM|SOCK_CLOEXEC, IPPROTO_IP) = 3",
                 "setsockopt(3, SOL_SOCKET, SO_REUSEADDR, [1], 4) = 0",
@@ -603,22 +501,11 @@ mod tests {
         let calls = shown(FORK, &[]);
         assert_eq!(calls[3], "listen(3, 128) = 0");
         assert_eq!(calls[7], "[pid 12692] close(4) = 0");
-        let child: Vec<&str> = calls
-            .iter()
-            .filter_map(|call| call.strip_prefix("[pid 12692] "))
-            .collect();
-        assert!(
-            child[1].starts_with("recvmsg(5, {msg_name="),
-            "{}",
-            child[1]
-        );
+        let child: Vec<&str> = calls.iter().filter_map(|call| call.strip_prefix("[pid 12692] ")).collect();
+        assert!(child[1].starts_with("recvmsg(5, {msg_name="), "{}", child[1]);
         assert_eq!(
             child[5..],
-            [
-                r#"sendto(4, "from the child", 14, 0, NULL, 0) = 14"#,
-                "close(4) = 0",
-                "close(5) = 0"
-            ]
+            [r#"sendto(4, "from the child", 14, 0, NULL, 0) = 14"#, "close(4) = 0", "close(5) = 0"]
         );
     }
 
@@ -626,10 +513,7 @@ mod tests {
     fn more_calls_on_request() {
         let calls = shown(FORK, &["clone"]);
         assert_eq!(
-            calls
-                .iter()
-                .find(|call| call.contains("clone"))
-                .expect("the server forks"),
+            calls.iter().find(|call| call.contains("clone")).expect("the server forks"),
             "[pid 12690] clone(child_stack=NULL, flags=CLONE_CHILD_CLEARTID|CLONE_CHILD_SETTID|SIGCHLD, \
              child_tidptr=0x7f02dbde9310) = 12692"
         );
@@ -652,7 +536,8 @@ mod tests {
 
     #[test]
     fn a_call_that_never_returned_is_not_shown() {
-        let start = "1  10.000000 execve(\"/usr/bin/server\", [\"server\"], 0x7ffc /* 9 vars */) = 0 <0.000100>\n";
+        let start =
+            "1  10.000000 execve(\"/usr/bin/server\", [\"server\"], 0x7ffc /* 9 vars */) = 0 <0.000100>\n";
         for end in [
             "1  11.000000 accept(3,  <unfinished ...>) = ?\n1  12.000000 +++ killed by SIGINT +++\n",
             "1  11.000000 accept(3,  <unfinished ...>\n1  12.000000 +++ killed by SIGKILL +++\n",
@@ -696,27 +581,16 @@ mod tests {
         let mut trace = Trace::new(&[]);
         let mut at = |line: &str| {
             let calls = trace.line(line);
-            calls.first().map(|call| {
-                call.at
-                    .duration_since(SystemTime::UNIX_EPOCH)
-                    .expect("after 1970")
-                    .as_millis()
-            })
+            calls
+                .first()
+                .map(|call| call.at.duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_millis())
         };
         assert_eq!(
-            at(
-                "1  10.000000 execve(\"./server\", [\"server\"], 0x7ffc /* 9 vars */) = 0 <0.000100>"
-            ),
+            at("1  10.000000 execve(\"./server\", [\"server\"], 0x7ffc /* 9 vars */) = 0 <0.000100>"),
             None
         );
-        assert_eq!(
-            at("1  11.000000 accept(3, NULL, NULL) = 4 <2.500000>"),
-            Some(13_500)
-        );
-        assert_eq!(
-            at("1  14.000000 sendto(4, \"x\", 1, 0, NULL, 0) = 1 <0.500000>"),
-            Some(14_000)
-        );
+        assert_eq!(at("1  11.000000 accept(3, NULL, NULL) = 4 <2.500000>"), Some(13_500));
+        assert_eq!(at("1  14.000000 sendto(4, \"x\", 1, 0, NULL, 0) = 1 <0.500000>"), Some(14_000));
     }
 
     proptest! {

@@ -37,7 +37,11 @@ fn lines(block: &Block, played: &Played, renaming: &mut Renaming) -> Vec<String>
                 Row::New(line) => {
                     if let Some(came) = step.came.get(*line) {
                         let text = renaming.adopt(&came.text);
-                        let text = if matches!(block.kind, Kind::Frame(_)) { frame::with_own_port(&text) } else { text };
+                        let text = if matches!(block.kind, Kind::Frame(_)) {
+                            frame::with_own_port(&text)
+                        } else {
+                            text
+                        };
                         lines.push(text.trim_end().to_owned());
                     }
                 }
