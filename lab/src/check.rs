@@ -144,7 +144,9 @@ impl<'a> Excerpts<'a> {
     ) -> Result<Vec<(usize, Vec<String>)>> {
         let mut bodies = Vec::new();
         for (index, block) in page.blocks.iter().enumerate() {
-            let Kind::Excerpt { file, region } = &block.kind else { continue };
+            let Kind::Excerpt { file, region } = &block.kind else {
+                continue;
+            };
             let name = block.name();
             let Some(text) = self.file(file)? else {
                 report.wrong(&page.path, block.line, format!("{name}: no such file"));
@@ -176,7 +178,9 @@ impl<'a> Excerpts<'a> {
         let mut shown: BTreeMap<&str, Vec<std::ops::Range<usize>>> = BTreeMap::new();
         for (nth, page) in pages.iter().chain(others).enumerate() {
             for block in &page.blocks {
-                let Kind::Excerpt { file, region } = &block.kind else { continue };
+                let Kind::Excerpt { file, region } = &block.kind else {
+                    continue;
+                };
                 if nth >= pages.len() && !shown.contains_key(file.as_str()) {
                     continue; // no chosen page quotes it
                 }
@@ -187,7 +191,9 @@ impl<'a> Excerpts<'a> {
             }
         }
         for (file, ranges) in shown {
-            let Some(text) = self.file(file)? else { continue };
+            let Some(text) = self.file(file)? else {
+                continue;
+            };
             for step in excerpt::steps(text) {
                 let whole = |range: &std::ops::Range<usize>| {
                     range.start <= step.lines.start && step.lines.end <= range.end

@@ -24,6 +24,8 @@ pub enum Class {
     Uid,
     /// A group id.
     Gid,
+    /// A socket's cookie, by which `sock_diag(7)` names it.
+    Cookie,
 }
 
 impl Class {
@@ -34,6 +36,7 @@ impl Class {
             Self::Pid => "pid",
             Self::Uid => "uid",
             Self::Gid => "gid",
+            Self::Cookie => "socket cookie",
         }
     }
 }
@@ -57,8 +60,9 @@ static RULES: LazyLock<Vec<(Option<Class>, Regex)>> = LazyLock::new(|| {
         (Some(Class::Pid), r"/proc/(\d+)\b"),
         // The shell about a job in the background: [1] 4242
         (Some(Class::Pid), r"^\[\d+\] +(\d+)$"),
-        (Some(Class::Uid), r"\buid[= ](\d+)\b"),
-        (Some(Class::Gid), r"\bgid[= ](\d+)\b"),
+        (Some(Class::Uid), r"\buid[=: ](\d+)\b"),
+        (Some(Class::Gid), r"\bgid[=: ](\d+)\b"),
+        (Some(Class::Cookie), r"\bsk:([0-9a-f]+)\b"),
         (None, r"\b(?:in|after|took) (\d+(?:\.\d+)? ?(?:ns|us|µs|ms|s))\b"),
         (None, r"\b(\d+\.\d+ ?(?:ns|us|µs|ms|s))\b"),
         // ss -o: timer:(timewait,59sec,0)

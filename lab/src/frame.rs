@@ -66,7 +66,7 @@ pub fn lines(frame: &[u8]) -> Vec<String> {
             }
             match &packet.transport {
                 Some(TransportSlice::Tcp(slice)) => {
-                    tcp(&mut rows, &mut rest, slice.header_slice().len(), &flags(slice))
+                    tcp(&mut rows, &mut rest, slice.header_slice().len(), &flags(slice));
                 }
                 Some(TransportSlice::Udp(_)) => udp(&mut rows, &mut rest),
                 Some(TransportSlice::Icmpv4(_)) => icmp(&mut rows, &mut rest, "ICMP"),

@@ -9,18 +9,19 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant, SystemTime};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
 use tempfile::TempDir;
 
+use crate::check;
 use crate::error::{Error, Result};
 use crate::event::{Event, Lane, What};
 use crate::lanes::{Lanes, PATIENCE};
 use crate::missing::Missing;
 use crate::network::{self, Network};
 use crate::packets::Packets;
-use crate::reader::{Signals, Typed, is_broken_pipe, not_shown, typed};
+use crate::reader::{ENDED, INTERRUPTED, Signals, Typed, is_broken_pipe, not_shown, typed};
 use crate::syscalls::Syscalls;
 use crate::terminal::Terminal;
+use crate::tools;
 
 /// The lane of COMMAND.
 const COMMAND: &str = "command";
@@ -30,6 +31,9 @@ const SECOND: &str = "second";
 /// The keys ^C and ^D.
 const INTERRUPT: u8 = 3;
 const END_OF_INPUT: u8 = 4;
+
+/// The exit status with which shells say that there is no such program.
+const NOT_FOUND: u8 = 127;
 
 /// How long a loop sleeps when nothing happens.
 const TICK: Duration = Duration::from_millis(20);
@@ -41,7 +45,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// Runs `command` in `here` on a private network and shows live on `out` what it prints, which system calls it makes and
 /// which packets pass. What is typed on standard input goes to the shell of a second terminal on the same network.
 ///
-/// Gives the exit status of the command; 128 and the signal's number if a signal ended it; 0 if `out` was closed by
+/// Gives the exit status of the command; 127 if there is no such program; 128 and the signal's number if a signal ended it; 0 if `out` was closed by
 /// its reader before that. Call it before there is any thread.
 ///
 /// # Errors
@@ -49,6 +53,14 @@ const GRACE: Duration = Duration::from_secs(2);
 /// When the laboratory itself fails. A lane that this machine cannot show is named in the output, and the command goes
 /// on without it.
 pub fn observe(command: &[OsString], here: &Path, out: impl Write) -> Result<u8> {
+    if let Some(missing) = not_found(command) {
+        writeln!(io::stderr(), "lab: {missing}").map_err(not_shown)?;
+        return Ok(NOT_FOUND);
+    }
+    // No registry can be reached from a network of one's own: what cargo would build is built before.
+    let words = command.iter().map(|word| word.to_string_lossy());
+    check::build(here, std::iter::once(shell_words::join(words).as_str()), &mut io::stderr())?;
+
     let network = Network::enter()?;
     if matches!(network, Network::Private) {
         network::fresh()?;
@@ -60,6 +72,17 @@ pub fn observe(command: &[OsString], here: &Path, out: impl Write) -> Result<u8>
         Err(error) if is_broken_pipe(&error) => Ok(0),
         result => result,
     }
+}
+
+/// That there is no program to run.
+fn not_found(command: &[OsString]) -> Option<Missing> {
+    let name = command.first()?.to_string_lossy();
+    let is_there =
+        if name.contains('/') { Path::new(name.as_ref()).exists() } else { tools::find(&name).is_some() };
+    (!is_there).then(|| {
+        tools::missing(&name)
+            .unwrap_or_else(|| Missing { what: format!("{name}: there is no such program"), remedy: None })
+    })
 }
 
 /// Everything that runs.
@@ -157,11 +180,11 @@ impl Session {
             lanes.show(now.checked_sub(PATIENCE).unwrap_or(now)).map_err(not_shown)?;
 
             if signals.end.load(Ordering::Relaxed) {
-                return Ok(128 + SIGTERM as u8);
+                return Ok(ENDED);
             }
             if signals.interrupt.swap(false, Ordering::Relaxed) {
                 if interrupted.is_some() || ended.is_some() {
-                    return Ok(128 + SIGINT as u8);
+                    return Ok(INTERRUPTED);
                 }
                 interrupted = Some(Instant::now());
                 self.command.press(INTERRUPT)?;
@@ -175,7 +198,7 @@ impl Session {
                     lanes.show(now + GRACE).map_err(not_shown)?;
                     return Ok(code);
                 }
-                (None, Some(at)) if at.elapsed() > GRACE => return Ok(128 + SIGINT as u8),
+                (None, Some(at)) if at.elapsed() > GRACE => return Ok(INTERRUPTED),
                 _ => {}
             }
         }
@@ -203,14 +226,13 @@ impl Session {
     /// the line would run together.
     fn pass_on(&mut self) -> Result<()> {
         match self.second_is {
-            Second::Starting | Second::Closed => return Ok(()),
+            Second::Starting | Second::Closing { at_prompt: false } | Second::Closed => return Ok(()),
             Second::Open => {}
             // Back at the prompt after the end of input reached a program: now it is the shell's turn.
             Second::Closing { at_prompt: true } => {
                 self.second_is = Second::Closing { at_prompt: false };
                 return self.second.press(END_OF_INPUT);
             }
-            Second::Closing { at_prompt: false } => return Ok(()),
         }
         while let Ok(typed) = self.typed.try_recv() {
             match typed {

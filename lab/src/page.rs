@@ -9,6 +9,7 @@ use std::time::Duration;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 use crate::error::{self, Result};
+use crate::event::Lane;
 
 /// One Markdown file.
 #[derive(Debug)]
@@ -237,6 +238,17 @@ impl Block {
     #[must_use]
     pub fn is_played(&self) -> bool {
         !matches!(self.kind, Kind::Excerpt { .. } | Kind::Unchecked)
+    }
+
+    /// The stream that the block consumes from.
+    #[must_use]
+    pub fn lane(&self) -> Option<Lane> {
+        match &self.kind {
+            Kind::Console(console) => Some(Lane::Terminal(console.terminal.clone())),
+            Kind::Calls(terminal) => Some(Lane::Calls(terminal.clone())),
+            Kind::Packets => Some(Lane::Packets),
+            Kind::Frame(_) | Kind::Excerpt { .. } | Kind::Unchecked => None,
+        }
     }
 
     /// How reports name the block.

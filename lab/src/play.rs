@@ -8,7 +8,6 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime};
 
 use pulldown_cmark::{Event as Markdown, Options, Parser, Tag, TagEnd};
-use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::check;
 use crate::error::{Error, Result};
@@ -18,7 +17,7 @@ use crate::lanes::{Lanes, PATIENCE};
 use crate::missing::Missing;
 use crate::network::Network;
 use crate::page::{Block, Frame, Kind, Page};
-use crate::reader::{Signals, Typed, is_broken_pipe, not_shown, typed};
+use crate::reader::{ENDED, INTERRUPTED, Signals, Typed, is_broken_pipe, not_shown, typed};
 use crate::replay::{self, Stage, Watcher};
 use crate::report::Report;
 
@@ -31,7 +30,7 @@ const WORDS_PER_SECOND: f64 = 4.0;
 
 /// When the next block plays.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Pace {
+pub enum Tempo {
     /// When the reader presses Return.
     Keys,
     /// When there was time to read its words, at this multiple of a usual reading speed.
@@ -49,12 +48,12 @@ pub enum Pace {
 /// # Errors
 ///
 /// When the page cannot be read, a build fails, or the laboratory itself does.
-pub fn play(root: &Path, path: &Path, pace: Pace, out: impl Write) -> Result<u8> {
+pub fn play(root: &Path, path: &Path, tempo: Tempo, out: impl Write) -> Result<u8> {
     let page = Page::read(root, path)?;
     check::build(root, page.commands(), &mut io::stderr())?;
     let network = Network::enter()?;
     let signals = Signals::catch().map_err(|error| Error::of("catch signals", error))?;
-    let mut player = Player::new(&page, pace, signals, out)?;
+    let mut player = Player::new(&page, tempo, signals, out)?;
     if let Some(missing) = network.missing() {
         player.write(|lanes| lanes.aside(&missing.to_string()))?;
     }
@@ -78,7 +77,7 @@ pub fn play(root: &Path, path: &Path, pace: Pace, out: impl Write) -> Result<u8>
 /// Shows a replay to the reader.
 struct Player<W> {
     page: PathBuf,
-    pace: Pace,
+    tempo: Tempo,
     lanes: Lanes<W>,
     signals: Signals,
     /// What the reader types, where that sets the pace.
@@ -109,7 +108,7 @@ struct Prose {
 }
 
 impl<W: Write> Player<W> {
-    fn new(page: &Page, pace: Pace, signals: Signals, out: W) -> Result<Self> {
+    fn new(page: &Page, tempo: Tempo, signals: Signals, out: W) -> Result<Self> {
         let mut lanes = Lanes::new(out, &[]);
         for (_, block) in page.played() {
             match &block.kind {
@@ -124,10 +123,10 @@ impl<W: Write> Player<W> {
         }
         Ok(Self {
             page: page.path.clone(),
-            pace,
+            tempo,
             lanes,
             signals,
-            keys: (pace == Pace::Keys).then(typed).transpose()?,
+            keys: (tempo == Tempo::Keys).then(typed).transpose()?,
             prose: prose(&page.source).into(),
             packets: Vec::new(),
             next: None,
@@ -180,12 +179,12 @@ impl<W: Write> Player<W> {
 
     /// Whether the time for the next block has come, now that its words have been shown.
     fn time_has_come(&mut self, since: Instant, words: usize) -> bool {
-        match (self.pace, &self.keys) {
-            (Pace::Speed(speed), _) => {
+        match (self.tempo, &self.keys) {
+            (Tempo::Speed(speed), _) => {
                 let words = u32::try_from(words).unwrap_or(u32::MAX);
                 since.elapsed().as_secs_f64() * speed >= f64::from(words) / WORDS_PER_SECOND
             }
-            (Pace::Keys, Some(keys)) => match keys.try_recv() {
+            (Tempo::Keys, Some(keys)) => match keys.try_recv() {
                 Ok(Typed::Line(line)) if line.trim() == "q" => {
                     self.stopped = Some(0);
                     false
@@ -193,22 +192,22 @@ impl<W: Write> Player<W> {
                 Ok(Typed::Line(_)) => true,
                 // Nobody is left to press a key.
                 Ok(Typed::End) => {
-                    self.pace = Pace::NoWait;
+                    self.tempo = Tempo::NoWait;
                     true
                 }
                 Err(_) => false,
             },
-            (Pace::NoWait | Pace::Keys, _) => true,
+            (Tempo::NoWait | Tempo::Keys, _) => true,
         }
     }
 
     /// Whether nothing has ended the play.
     fn is_wanted(&mut self) -> bool {
         if self.signals.interrupt.load(Ordering::Relaxed) {
-            self.stopped = Some(128 + SIGINT as u8);
+            self.stopped = Some(INTERRUPTED);
         }
         if self.signals.end.load(Ordering::Relaxed) {
-            self.stopped = Some(128 + SIGTERM as u8);
+            self.stopped = Some(ENDED);
         }
         self.stopped.is_none()
     }
@@ -244,7 +243,7 @@ impl<W: Write> Watcher for Player<W> {
         }
         self.write(|lanes| lanes.show(SystemTime::now() + PATIENCE))?;
         let words = self.introduce(block)?;
-        if self.pace == Pace::Keys {
+        if self.tempo == Tempo::Keys {
             self.write(|lanes| lanes.aside("Return goes on, q and Return ends"))?;
         }
         self.next = Some(Next { line: block.line, since: Instant::now(), words: Some(words) });

@@ -9,6 +9,11 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::error::{Error, Result};
 
+/// The exit status of a program that ^C ended, as a shell tells it: 128 and the signal's number.
+pub(crate) const INTERRUPTED: u8 = 130;
+/// The same for SIGTERM; a terminal that was closed (SIGHUP) counts as well.
+pub(crate) const ENDED: u8 = 143;
+
 /// What the reader does on standard input.
 pub(crate) enum Typed {
     Line(String),

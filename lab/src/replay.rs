@@ -113,6 +113,8 @@ pub struct Comparison {
     pub came: Vec<Came>,
     /// How they differ; `Gone` and `Same` count lines of the block from its first, `New` counts lines of `came`.
     pub rows: Vec<Row>,
+    /// Why nothing more came, where the page shows more.
+    pub stuck: Option<String>,
 }
 
 /// A line that came.
@@ -165,14 +167,10 @@ pub fn play(page: &Page, stage: &Stage<'_>, watcher: &mut dyn Watcher) -> Result
     if let Some(missing) = stage.network.missing()
         && (page.settings.private || !page.settings.sysctls.is_empty())
     {
-        let outcomes = page.blocks.iter().map(|block| match block.is_played() {
-            true => Outcome::NotChecked(missing.clone()),
-            false => Outcome::NotPlayed,
+        let outcomes = page.blocks.iter().map(|block| {
+            if block.is_played() { Outcome::NotChecked(missing.clone()) } else { Outcome::NotPlayed }
         });
-        return Ok(Run {
-            outcomes: outcomes.collect(),
-            renaming: Renaming::new(network::ephemeral_ports()),
-        });
+        return Ok(Run { outcomes: outcomes.collect(), renaming: Renaming::new(network::ephemeral_ports()) });
     }
     if matches!(stage.network, Network::Private) {
         network::fresh()?;
@@ -203,10 +201,17 @@ enum Seen {
     Packet(Packet),
 }
 
-/// A command that was typed.
-struct Running {
+/// Where on the page something stands.
+#[derive(Clone, Copy)]
+struct Place {
+    /// The index of the block.
     block: usize,
     line: usize,
+}
+
+/// A command that was typed.
+struct Running {
+    at: Place,
     /// A control key was typed into it: it may end by a signal.
     interrupted: bool,
 }
@@ -244,10 +249,8 @@ impl<'a> Replay<'a> {
     fn new(page: &'a Page, stage: &'a Stage<'a>, watcher: &'a mut dyn Watcher) -> Result<Self> {
         let (sender, events) = channel();
         let capture = match stage.network {
-            Network::Private => Packets::start(sender.clone()).map_err(|error| Missing {
-                what: format!("no packets: {error}"),
-                remedy: None,
-            }),
+            Network::Private => Packets::start(sender.clone())
+                .map_err(|error| Missing { what: format!("no packets: {error}"), remedy: None }),
             Network::Host(missing, _) => Err(missing.clone()),
         };
         Ok(Self {
@@ -304,41 +307,35 @@ impl<'a> Replay<'a> {
         }
         self.interrupt();
         self.compare();
-        Ok(Run {
-            outcomes: self.outcomes,
-            renaming: self.renaming,
-        })
+        Ok(Run { outcomes: self.outcomes, renaming: self.renaming })
     }
 
     fn block(&mut self, index: usize, block: &Block) -> std::result::Result<(), Stop> {
         let whole = 0..block.lines.len();
+        let gap = match &block.kind {
+            Kind::Calls(terminal) => self.traces.get(terminal).and_then(|trace| trace.as_ref().err()),
+            Kind::Packets | Kind::Frame(_) => self.capture.as_ref().err(),
+            _ => None,
+        };
+        if let Some(missing) = gap.cloned() {
+            // This block cannot be checked here; the next one may be.
+            self.not_checked(index, &missing);
+            return Ok(());
+        }
         match &block.kind {
             Kind::Console(console) => self.console(index, block, console),
-            Kind::Calls(terminal) => match self.traces.get(terminal) {
-                Some(Ok(_)) => self.expect(index, &Lane::Calls(terminal.clone()), whole),
-                Some(Err(missing)) => self.gap(index, &missing.clone()),
-                None => {
-                    let sentence = format!("no block before this one says `trace` in terminal \"{terminal}\"");
-                    self.complain(index, block.line, sentence);
-                    Err(Stop::Stuck)
-                }
-            },
-            Kind::Packets => match &self.capture {
-                Ok(_) => self.expect(index, &Lane::Packets, whole),
-                Err(missing) => self.gap(index, &missing.clone()),
-            },
-            Kind::Frame(which) => match &self.capture {
-                Ok(_) => self.frame(index, block, *which),
-                Err(missing) => self.gap(index, &missing.clone()),
-            },
+            Kind::Calls(terminal) if self.traces.contains_key(terminal) => {
+                self.expect(index, &Lane::Calls(terminal.clone()), whole)
+            }
+            Kind::Calls(terminal) => {
+                let sentence = format!("no block before this one says `trace` in terminal \"{terminal}\"");
+                self.complain(Place { block: index, line: block.line }, sentence);
+                Err(Stop::Stuck)
+            }
+            Kind::Packets => self.expect(index, &Lane::Packets, whole),
+            Kind::Frame(which) => self.frame(index, block, *which),
             Kind::Excerpt { .. } | Kind::Unchecked => Ok(()),
         }
-    }
-
-    /// This block cannot be checked here; the next one may be.
-    fn gap(&mut self, index: usize, missing: &Missing) -> std::result::Result<(), Stop> {
-        self.not_checked(index, missing);
-        Ok(())
     }
 
     fn console(&mut self, index: usize, block: &Block, console: &Console) -> std::result::Result<(), Stop> {
@@ -352,23 +349,25 @@ impl<'a> Replay<'a> {
             calls.seen.clear(); // watched from here on
         }
         for step in &console.steps {
-            let line = block.line + step.expected.start; // that of the command, or of the fence
+            // The line of the command, or of the fence.
+            let at = Place { block: index, line: block.line + step.expected.start };
             match &step.input {
                 Input::Nothing => {}
-                Input::Command(command) => self.command(index, line, name, &lane, command)?,
-                Input::Text(_) | Input::Control(_) => self.input(index, line, name, &lane, &step.input)?,
+                Input::Command(command) => self.command(at, name, &lane, command)?,
+                Input::Text(_) | Input::Control(_) => self.input(at, name, &lane, &step.input)?,
             }
             self.stream(&lane).owner = Some(index);
             self.expect(index, &lane, step.expected.clone())?;
         }
         if let Some(expected) = console.exit {
-            self.back_at_prompt(index, block.line, &lane)?;
+            self.back_at_prompt(Place { block: index, line: block.line }, &lane)?;
             if let Some(status) = self.prompt(&lane)
                 && self.stream(&lane).running.take().is_some()
                 && status != expected
             {
-                let sentence = format!("the command ended with exit status {status}, the page says exit={expected}");
-                self.complain(index, block.line, sentence);
+                let sentence =
+                    format!("the command ended with exit status {status}, the page says exit={expected}");
+                self.complain(Place { block: index, line: block.line }, sentence);
             }
         }
         Ok(())
@@ -379,17 +378,23 @@ impl<'a> Replay<'a> {
         if self.terminals.contains_key(name) {
             return Ok(());
         }
-        let traces: Vec<&Console> = self.page.blocks.iter().filter_map(|block| match &block.kind {
-            Kind::Console(console) if console.terminal == name && console.trace => Some(console),
-            _ => None,
-        }).collect();
+        let traces: Vec<&Console> = self
+            .page
+            .blocks
+            .iter()
+            .filter_map(|block| match &block.kind {
+                Kind::Console(console) if console.terminal == name && console.trace => Some(console),
+                _ => None,
+            })
+            .collect();
         let mut prefix = Vec::new();
         if !traces.is_empty() {
             let also: Vec<String> = traces.iter().flat_map(|console| console.calls.clone()).collect();
             let trace = match Syscalls::available() {
                 Ok(()) => {
-                    let (trace, words) = Syscalls::start(name, self.scratch.path(), &also, self.sender.clone())
-                        .map_err(|error| Error::of(format!("trace terminal \"{name}\""), error))?;
+                    let (trace, words) =
+                        Syscalls::start(name, self.scratch.path(), &also, self.sender.clone())
+                            .map_err(|error| Error::of(format!("trace terminal \"{name}\""), error))?;
                     prefix = words;
                     Ok(trace)
                 }
@@ -401,29 +406,23 @@ impl<'a> Replay<'a> {
         self.terminals.insert(name.to_owned(), terminal);
         let lane = Lane::Terminal(name.to_owned());
         let deadline = self.deadline();
-        loop {
-            match self.stream(&lane).seen.front() {
-                Some(Seen::Prompt(_)) => return Ok(()),
-                Some(_) => {
-                    // What a shell says before its first prompt is not the page's.
-                    self.stream(&lane).seen.pop_front();
-                }
-                None if self.stream(&lane).closed => {
-                    return Err(Stop::Failed(Error::new(format!("the shell of terminal \"{name}\" ended at once"))));
-                }
-                None => {
-                    if !self.next_event(deadline) {
-                        return Err(Stop::Failed(Error::new(format!("the shell of terminal \"{name}\" gives no prompt"))));
-                    }
-                }
+        while self.prompt(&lane).is_none() {
+            // What a shell says before its first prompt is not the page's.
+            if self.stream(&lane).seen.pop_front().is_some() {
+                continue;
+            }
+            if self.stream(&lane).closed || !self.next_event(deadline) {
+                return Err(Stop::Failed(Error::new(format!(
+                    "the shell of terminal \"{name}\" gives no prompt"
+                ))));
             }
         }
+        Ok(())
     }
 
     fn command(
         &mut self,
-        index: usize,
-        line: usize,
+        at: Place,
         name: &str,
         lane: &Lane,
         command: &str,
@@ -431,9 +430,9 @@ impl<'a> Replay<'a> {
         if let Some(missing) = tools::missing(command) {
             return Err(Stop::Missing(missing));
         }
-        self.back_at_prompt(index, line, lane)?;
+        self.back_at_prompt(at, lane)?;
         let stream = self.stream(lane);
-        let running = stream.running.replace(Running { block: index, line, interrupted: false });
+        let running = stream.running.replace(Running { at, interrupted: false });
         if let Some(Seen::Prompt(status)) = stream.seen.pop_front()
             && let Some(running) = running
             && command.trim() != "echo $?"
@@ -447,16 +446,9 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    fn input(
-        &mut self,
-        index: usize,
-        line: usize,
-        name: &str,
-        lane: &Lane,
-        input: &Input,
-    ) -> std::result::Result<(), Stop> {
+    fn input(&mut self, at: Place, name: &str, lane: &Lane, input: &Input) -> std::result::Result<(), Stop> {
         if self.prompt(lane).is_some() || self.stream(lane).closed {
-            self.complain(index, line, "nothing runs in this terminal that would read what is typed".into());
+            self.complain(at, "nothing runs in this terminal that would read what is typed".into());
             return Err(Stop::Stuck);
         }
         self.watcher.typed(name, input);
@@ -489,7 +481,7 @@ impl<'a> Replay<'a> {
     }
 
     /// Waits for the prompt; lines before it were not on the page and belong to the block that showed the last ones.
-    fn back_at_prompt(&mut self, index: usize, line: usize, lane: &Lane) -> std::result::Result<(), Stop> {
+    fn back_at_prompt(&mut self, at: Place, lane: &Lane) -> std::result::Result<(), Stop> {
         let (extra, end) = self.take(lane, usize::MAX);
         self.came_unasked(lane, extra);
         let sentence = match end {
@@ -497,7 +489,7 @@ impl<'a> Replay<'a> {
             End::Over => format!("{lane} is closed: its shell has ended"),
             _ => format!("the command before it still runs after {} s", self.page.settings.timeout.as_secs()),
         };
-        self.complain(index, line, sentence);
+        self.complain(at, sentence);
         Err(Stop::Stuck)
     }
 
@@ -506,7 +498,7 @@ impl<'a> Replay<'a> {
         let deadline = self.deadline();
         loop {
             match self.stream(lane).seen.pop_front() {
-                Some(Seen::Line(line)) if line == command => return,
+                Some(Seen::Line(text)) if text == command => return,
                 Some(Seen::Line(text)) => self.came_unasked(lane, vec![Came { text, lenient: false }]),
                 Some(seen) => {
                     self.stream(lane).seen.push_front(seen);
@@ -523,11 +515,10 @@ impl<'a> Replay<'a> {
 
     /// Waits for as many lines as the page shows there. If they are others, or fewer, then for whatever else comes.
     fn expect(&mut self, index: usize, lane: &Lane, expected: Range<usize>) -> std::result::Result<(), Stop> {
-        let Some(block) = self.page.blocks.get(index) else { return Ok(()) };
         self.stream(lane).owner = Some(index);
         let count = expected.clone().filter(|line| !self.is_lenient(index, *line)).count();
         let (came, end) = self.take(lane, count);
-        let mut comparison = Comparison { expected: expected.clone(), came, rows: Vec::new() };
+        let mut comparison = Comparison { expected: expected.clone(), came, rows: Vec::new(), stuck: None };
         // Bound for good only when equal: the lines of later blocks must agree.
         let mut renaming = self.renaming.clone();
         comparison.rows = self.rows(index, &comparison, &mut renaming);
@@ -539,14 +530,19 @@ impl<'a> Replay<'a> {
             comparison.rows = self.rows(index, &comparison, &mut renaming);
         }
         self.renaming = renaming;
+        if self.stage.update && self.is_last(index, lane) {
+            // What comes now is this block's; what comes later was caused by later blocks and wants one of its own.
+            comparison.came.extend(self.take_until_quiet(lane, QUIET_AT_THE_END));
+        }
         if stuck {
-            let line = block.line + 1 + expected.start + comparison.came.len();
-            let mut sentence = format!("this did not come within {} s", self.page.settings.timeout.as_secs());
+            let seconds = self.page.settings.timeout.as_secs();
             let partial = &self.stream(lane).partial;
-            if !partial.is_empty() {
-                sentence = format!("{sentence}; the last line has no end: {partial}");
-            }
-            self.complain(index, line.min(block.line + expected.end), sentence);
+            comparison.stuck = Some(match partial.as_str() {
+                "" => format!("nothing more came within {seconds} s"),
+                partial => {
+                    format!("nothing more came within {seconds} s after \"{partial}\", without a line end")
+                }
+            });
         }
         if let Some(played) = self.played(index) {
             played.steps.push(comparison);
@@ -554,26 +550,26 @@ impl<'a> Replay<'a> {
         if stuck { Err(Stop::Stuck) } else { Ok(()) }
     }
 
+    /// Whether no later block shows this lane.
+    fn is_last(&self, index: usize, lane: &Lane) -> bool {
+        self.page.blocks.iter().skip(index + 1).all(|block| block.lane().as_ref() != Some(lane))
+    }
+
     /// Waits for the packet, then compares its fields.
     fn frame(&mut self, index: usize, block: &Block, which: Frame) -> std::result::Result<(), Stop> {
         let deadline = self.deadline();
-        let bytes = loop {
-            let packet = match which {
-                Frame::Data => self.packets.iter().find(|packet| packet.payload.1 > 0),
-                Frame::Number(number) => self.packets.get(number - 1),
-            };
-            match packet {
-                Some(packet) => break packet.bytes.clone(),
-                None if self.next_event(deadline) => {}
-                None => {
-                    let seconds = self.page.settings.timeout.as_secs();
-                    self.complain(index, block.line, format!("no such packet came within {seconds} s"));
-                    return Err(Stop::Stuck);
-                }
+        while self.packet(which).is_none() {
+            if !self.next_event(deadline) {
+                let seconds = self.page.settings.timeout.as_secs();
+                let at = Place { block: index, line: block.line };
+                self.complain(at, format!("no such packet came within {seconds} s"));
+                return Err(Stop::Stuck);
             }
-        };
-        let came = frame::lines(&bytes).into_iter().map(|text| Came { text, lenient: false }).collect();
-        let mut comparison = Comparison { expected: 0..block.lines.len(), came, rows: Vec::new() };
+        }
+        let lines = self.packet(which).map(|packet| frame::lines(&packet.bytes)).unwrap_or_default();
+        let came = lines.into_iter().map(|text| Came { text, lenient: false }).collect();
+        let mut comparison =
+            Comparison { expected: 0..block.lines.len(), came, rows: Vec::new(), stuck: None };
         let mut renaming = self.renaming.clone();
         comparison.rows = self.rows(index, &comparison, &mut renaming);
         self.renaming = renaming;
@@ -583,9 +579,18 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
+    fn packet(&self, which: Frame) -> Option<&Packet> {
+        match which {
+            Frame::Data => self.packets.iter().find(|packet| packet.payload.1 > 0),
+            Frame::Number(number) => self.packets.get(number - 1),
+        }
+    }
+
     /// Compares; the values of lines that are equal are bound in `renaming`.
     fn rows(&self, index: usize, comparison: &Comparison, renaming: &mut Renaming) -> Vec<Row> {
-        let Some(block) = self.page.blocks.get(index) else { return Vec::new() };
+        let Some(block) = self.page.blocks.get(index) else {
+            return Vec::new();
+        };
         let shown = |text: &str| match block.kind {
             Kind::Frame(_) => frame::masked(text),
             _ => text.to_owned(),
@@ -655,7 +660,15 @@ impl<'a> Replay<'a> {
             if let (Some(status), Some(running)) = (back, &stream.running) {
                 self.status(running, status);
             }
-            self.append(owner, came);
+            match came.iter().find(|came| !came.lenient) {
+                Some(first) if self.stage.update => {
+                    let line = self.page.blocks.get(owner).map_or(0, |block| block.line + block.lines.len());
+                    let sentence =
+                        format!("more came later than this block, and none shows it: {}", first.text);
+                    self.complain(Place { block: owner, line }, sentence);
+                }
+                _ => self.append(owner, came),
+            }
             self.streams.insert(lane, stream);
         }
     }
@@ -687,7 +700,9 @@ impl<'a> Replay<'a> {
         let mut renaming = self.renaming.clone();
         let mut outcomes = std::mem::take(&mut self.outcomes);
         for (index, outcome) in outcomes.iter_mut().enumerate() {
-            let Outcome::Played(played) = outcome else { continue };
+            let Outcome::Played(played) = outcome else {
+                continue;
+            };
             for step in &mut played.steps {
                 step.rows = self.rows(index, step, &mut renaming);
                 if self.stage.update && !step.agrees() {
@@ -805,9 +820,9 @@ impl<'a> Replay<'a> {
         }
     }
 
-    fn complain(&mut self, index: usize, line: usize, sentence: String) {
-        if let Some(played) = self.played(index) {
-            played.complaints.push((line, sentence));
+    fn complain(&mut self, at: Place, sentence: String) {
+        if let Some(played) = self.played(at.block) {
+            played.complaints.push((at.line, sentence));
         }
     }
 
@@ -828,8 +843,10 @@ impl<'a> Replay<'a> {
     fn status(&mut self, running: &Running, status: i32) {
         let by_signal = status > 128;
         if status != 0 && !(running.interrupted && by_signal) {
-            let sentence = format!("this ended with exit status {status}; where that is meant, the block says exit={status}");
-            self.complain(running.block, running.line, sentence);
+            let sentence = format!(
+                "this ended with exit status {status}; where that is meant, the block says exit={status}"
+            );
+            self.complain(running.at, sentence);
         }
     }
 }
@@ -860,10 +877,16 @@ impl Stream {
 fn pure_acks(page: &Page) -> HashSet<(usize, usize)> {
     let mut handshakes: HashSet<(&str, &str)> = HashSet::new();
     let mut found = HashSet::new();
-    for (index, block) in page.blocks.iter().enumerate().filter(|(_, block)| matches!(block.kind, Kind::Packets)) {
+    for (index, block) in
+        page.blocks.iter().enumerate().filter(|(_, block)| matches!(block.kind, Kind::Packets))
+    {
         for (line, text) in block.lines.iter().enumerate() {
-            let Some((way, flags)) = text.trim_end().split_once(" TCP ") else { continue };
-            let Some((from, to)) = way.split_once(" > ") else { continue };
+            let Some((way, flags)) = text.trim_end().split_once(" TCP ") else {
+                continue;
+            };
+            let Some((from, to)) = way.split_once(" > ") else {
+                continue;
+            };
             match flags {
                 "SYN ACK" => {
                     handshakes.insert((to, from));

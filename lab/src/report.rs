@@ -67,9 +67,21 @@ impl Report {
 
     /// Adds a block of which the page shows something else than what came: `page` and `came` as `rows` compare them,
     /// the block's first line of the body being line `first` of the page.
-    pub fn differs(&mut self, path: &Path, first: usize, name: &str, page: &[String], came: &[String], rows: &[Row]) {
+    pub fn differs(
+        &mut self,
+        path: &Path,
+        first: usize,
+        name: &str,
+        page: &[String],
+        came: &[String],
+        rows: &[Row],
+    ) {
         let (line, diff) = diff(first, page, came, rows);
-        self.add(path, line, FindingKind::Differs(format!("{name}: the page differs from what came\n{diff}")));
+        self.add(
+            path,
+            line,
+            FindingKind::Differs(format!("{name}: the page differs from what came\n{diff}")),
+        );
     }
 
     fn add(&mut self, path: &Path, line: usize, kind: FindingKind) {
@@ -101,10 +113,11 @@ impl Report {
         if let Some((first, others)) = not_reached.split_first() {
             let others = match others.len() {
                 0 => String::new(),
-                1 => " and the block after it".into(),
-                others => format!(" and the {others} blocks after it"),
+                1 => ", nor the one after it".into(),
+                others => format!(", nor the {others} after it"),
             };
-            self.wrong(&page.path, first.line, format!("not played{others}: the page could not go on"));
+            let what = format!("{} not played{others}: the page could not go on", first.name());
+            self.wrong(&page.path, first.line, what);
         }
     }
 
@@ -113,11 +126,13 @@ impl Report {
         let came: Vec<String> = raw.iter().map(|text| renaming.to_page(text)).collect();
         let (_, mut diff) = diff(block.line + 1, &block.lines, &came, &step.rows);
         // A step that came out empty-handed has no row before the first: its lines begin where the step does.
-        let line = first_difference(block.line + 1, &step.rows).unwrap_or(block.line + 1 + step.expected.start);
+        let line =
+            first_difference(block.line + 1, &step.rows).unwrap_or(block.line + 1 + step.expected.start);
         for sentence in compare::explanations(&step.rows, &raw, renaming) {
             let _ = writeln!(diff, "    {sentence}"); // a String takes everything
         }
-        let text = format!("{}: the page differs from what came\n{diff}", block.name());
+        let why = step.stuck.as_deref().unwrap_or("the page differs from what came");
+        let text = format!("{}: {why}\n{diff}", block.name());
         self.add(&page.path, line, FindingKind::Differs(text));
     }
 

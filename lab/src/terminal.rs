@@ -22,8 +22,8 @@ use crate::tools;
 const BEFORE_STATUS: u8 = 0x1e;
 const AFTER_STATUS: u8 = 0x1f;
 
-/// Wide enough that nothing wraps.
-const SIZE: (u16, u16) = (50, 240);
+/// Rows and columns: as wide as a page; programs that lay out columns, such as ss, ask for it.
+const SIZE: (u16, u16) = (50, 100);
 
 /// An open terminal. What appears in it is sent as events; dropping it ends its programs.
 pub struct Terminal {

@@ -1,7 +1,6 @@
 //! Rewrites the blocks of a page from a real run. What agrees stays byte for byte what it is.
 
 use crate::compare::{Renaming, Row};
-use crate::frame;
 use crate::page::{Block, Console, Input, Kind, Page};
 use crate::replay::{Outcome, Played, Run};
 
@@ -37,11 +36,8 @@ fn lines(block: &Block, played: &Played, renaming: &mut Renaming) -> Vec<String>
                 Row::New(line) => {
                     if let Some(came) = step.came.get(*line) {
                         let text = renaming.adopt(&came.text);
-                        let text = if matches!(block.kind, Kind::Frame(_)) {
-                            frame::with_own_port(&text)
-                        } else {
-                            text
-                        };
+                        let text =
+                            if matches!(block.kind, Kind::Frame(_)) { with_own_port(&text) } else { text };
                         lines.push(text.trim_end().to_owned());
                     }
                 }
@@ -56,12 +52,30 @@ fn lines(block: &Block, played: &Played, renaming: &mut Renaming) -> Vec<String>
     lines
 }
 
+/// A field of a frame with the bytes of the port that it names: the number may have been renamed.
+fn with_own_port(field: &str) -> String {
+    let trimmed = field.trim_start();
+    let (Some((hex, meaning)), Some((_, port))) = (trimmed.split_once("  "), field.rsplit_once(" port "))
+    else {
+        return field.to_owned();
+    };
+    match (meaning.trim_start().split(' ').next(), port.parse::<u16>()) {
+        (Some("source" | "destination"), Ok(port)) => {
+            let [high, low] = port.to_be_bytes();
+            field.replacen(hex, &format!("{high:02x} {low:02x}"), 1)
+        }
+        _ => field.to_owned(),
+    }
+}
+
 /// The text of the page with the bodies of some blocks, given by index in ascending order, replaced.
 #[must_use]
 pub fn rewrite(page: &Page, bodies: &[(usize, Vec<String>)]) -> String {
     let mut lines: Vec<String> = page.source.split_inclusive('\n').map(str::to_owned).collect();
     for (index, body) in bodies.iter().rev() {
-        let Some(block) = page.blocks.get(*index) else { continue };
+        let Some(block) = page.blocks.get(*index) else {
+            continue;
+        };
         let indent = " ".repeat(block.indent);
         let body = body.iter().map(|line| match line.as_str() {
             "" => "\n".to_owned(),
@@ -75,6 +89,12 @@ pub fn rewrite(page: &Page, bodies: &[(usize, Vec<String>)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_that_is_renamed_is_renamed_in_bytes_as_well() {
+        assert_eq!(with_own_port("  c7 38   source port 40000"), "  9c 40   source port 40000");
+        assert_eq!(with_own_port("  c7 38   checksum"), "  c7 38   checksum");
+    }
 
     #[test]
     fn only_the_bodies_change() {
