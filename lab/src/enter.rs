@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -19,7 +20,10 @@ use crate::error::{Error, Result};
 pub fn enter(pid: u32) -> Result<std::convert::Infallible> {
     let namespace = |name: &str| {
         let path = format!("/proc/{pid}/ns/{name}");
-        let theirs = File::open(&path).map_err(|error| Error::of(format!("open {path}"), error))?;
+        let theirs = File::open(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Error::new(format!("there is no process {pid}")),
+            _ => Error::of(format!("open {path}"), error),
+        })?;
         let is_ours =
             std::fs::read_link(&path).ok() == std::fs::read_link(format!("/proc/self/ns/{name}")).ok();
         Ok((!is_ours).then_some(theirs))

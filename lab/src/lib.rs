@@ -17,6 +17,7 @@ pub mod observe;
 pub mod packets;
 pub mod page;
 pub mod play;
+pub mod process;
 mod reader;
 pub mod replay;
 pub mod report;

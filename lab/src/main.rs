@@ -183,11 +183,11 @@ fn play(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
         match argument {
             lexopt::Arg::Long("no-wait") => tempo = Tempo::NoWait,
             lexopt::Arg::Long("speed") => {
-                let speed: f64 = arguments.value().and_then(|value| value.parse()).map_err(usage)?;
-                if !speed.is_finite() || speed <= 0.0 {
-                    return Err(Error::new(format!("--speed {speed}: a number above 0 is needed")));
-                }
-                tempo = Tempo::Speed(speed);
+                let value = arguments.value().map_err(usage)?;
+                let speed = value.parse().ok().filter(|speed: &f64| speed.is_finite() && *speed > 0.0);
+                let needed =
+                    || Error::new(format!("--speed {}: a number above 0 is needed", value.display()));
+                tempo = Tempo::Speed(speed.ok_or_else(needed)?);
             }
             lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return print(PLAY_HELP),
             lexopt::Arg::Value(path) if page.is_none() => page = Some(PathBuf::from(path)),
@@ -222,7 +222,9 @@ fn enter(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
         match argument {
             lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return print(ENTER_HELP),
             lexopt::Arg::Value(value) if pid.is_none() => {
-                pid = Some(value.parse().map_err(|error| Error::of("PID", error))?);
+                let needed =
+                    |_| Error::new(format!("enter {}: the number of a process is needed", value.display()));
+                pid = Some(value.parse().map_err(needed)?);
             }
             other => return Err(usage(other.unexpected())),
         }

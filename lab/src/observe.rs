@@ -119,7 +119,7 @@ impl Session {
                     program.display()
                 ))?;
             }
-            Some(missing) => aside(format!("on the host's own network: {missing}"))?,
+            Some(missing) => aside(format!("on the host's own network, because: {missing}"))?,
         }
         if io::stdin().is_terminal() {
             aside("what you type goes to a second terminal; ^D closes it, ^C ends the command".to_owned())?;

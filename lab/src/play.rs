@@ -20,6 +20,7 @@ use crate::page::{Block, Frame, Kind, Page};
 use crate::reader::{ENDED, INTERRUPTED, Signals, Typed, is_broken_pipe, not_shown, typed};
 use crate::replay::{self, Stage, Watcher};
 use crate::report::Report;
+use crate::syscalls::Syscalls;
 
 /// How wide the words of the page are set.
 const COLUMNS: usize = 80;
@@ -56,6 +57,11 @@ pub fn play(root: &Path, path: &Path, tempo: Tempo, out: impl Write) -> Result<u
     let mut player = Player::new(&page, tempo, signals, out)?;
     if let Some(missing) = network.missing() {
         player.write(|lanes| lanes.aside(&missing.to_string()))?;
+    }
+    if let Err(missing) = Syscalls::available()
+        && page.played().any(|(_, block)| matches!(&block.kind, Kind::Console(console) if console.trace))
+    {
+        player.write(|lanes| lanes.aside(&format!("no system calls: {missing}")))?;
     }
     let stage = Stage { root: root.to_owned(), network: &network, update: false };
     let result = replay::play(&page, &stage, &mut player);
