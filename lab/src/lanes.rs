@@ -9,9 +9,12 @@ use anstyle::{AnsiColor, Style};
 
 use crate::event::{Event, Lane, What};
 
-/// How long an event waits for others that happened before it and are still on their way. strace writes down a call
-/// some milliseconds after its packets have passed.
-pub const PATIENCE: Duration = Duration::from_millis(40);
+/// How long an event waits for others that happened before it and are still on their way: strace tells of a call some
+/// milliseconds after its packets have passed, more on a busy machine.
+pub const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long a line without an end stands before it is shown as it is.
+const UNENDED: Duration = Duration::from_millis(300);
 
 /// The colours of the terminals, in the order in which they appear.
 const TERMINALS: [AnsiColor; 4] =
@@ -213,7 +216,7 @@ impl Terminal {
     /// A question that waits for its answer has no line end: it is shown when it has stood for a while.
     fn overdue(&mut self, until: SystemTime) -> Option<(SystemTime, String)> {
         let (at, text) = self.partial.as_ref()?;
-        let is_overdue = *at + 5 * PATIENCE <= until;
+        let is_overdue = *at + UNENDED <= until;
         if !is_overdue || !self.prompted || self.at_prompt || text.is_empty() || *text == self.shown {
             return None;
         }

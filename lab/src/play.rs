@@ -25,7 +25,7 @@ use crate::syscalls::Syscalls;
 /// How wide the words of the page are set.
 const COLUMNS: usize = 80;
 /// What happened last has this long to appear before the next block plays.
-const LULL: Duration = Duration::from_millis(150);
+const LULL: Duration = Duration::from_millis(200);
 /// At speed 1 a reader reads so many words a second.
 const WORDS_PER_SECOND: f64 = 4.0;
 
@@ -171,7 +171,9 @@ impl<W: Write> Player<W> {
                 textwrap::wrap(&paragraph.text, COLUMNS).iter().try_for_each(|line| lanes.text(line))
             })?;
         }
-        self.write(|lanes| lanes.text(""))?;
+        if words > 0 {
+            self.write(|lanes| lanes.text(""))?;
+        }
         if let Kind::Frame(which) = block.kind {
             let packet = match which {
                 Frame::Data => self.packets.iter().find(|packet| packet.payload.1 > 0),
@@ -249,11 +251,13 @@ impl<W: Write> Watcher for Player<W> {
         }
         self.write(|lanes| lanes.show(SystemTime::now() + PATIENCE))?;
         let words = self.introduce(block)?;
-        if self.tempo == Tempo::Keys {
+        // The calls and packets that such a block shows on the page have been seen by now.
+        let is_seen = words == 0 && matches!(block.kind, Kind::Calls(_) | Kind::Packets);
+        if self.tempo == Tempo::Keys && !is_seen {
             self.write(|lanes| lanes.aside("Return goes on, q and Return ends"))?;
         }
         self.next = Some(Next { line: block.line, since: Instant::now(), words: Some(words) });
-        Ok(false)
+        Ok(is_seen)
     }
 
     fn goes_on(&mut self) -> bool {
