@@ -37,7 +37,7 @@ const NOT_FOUND: u8 = 127;
 
 /// How long a loop sleeps when nothing happens.
 const TICK: Duration = Duration::from_millis(20);
-/// When COMMAND has ended and nothing was seen for so long, there is nothing more to show.
+/// When COMMAND has ended, no client is left, and nothing was seen for so long, there is nothing more to show.
 const QUIET: Duration = Duration::from_millis(300);
 /// How long COMMAND may take to end after ^C, and other lanes to fall silent after COMMAND.
 const GRACE: Duration = Duration::from_secs(2);
@@ -96,6 +96,8 @@ struct Session {
     events: Receiver<Event>,
     typed: Receiver<Typed>,
     second_is: Second,
+    /// Something was typed since its last prompt.
+    second_is_busy: bool,
 }
 
 impl Session {
@@ -163,6 +165,7 @@ impl Session {
             events,
             typed: typed()?,
             second_is: Second::Starting,
+            second_is_busy: false,
         })
     }
 
@@ -194,7 +197,7 @@ impl Session {
                 ended = status.map(|status| (exit_code(status), Instant::now()));
             }
             match (ended, interrupted) {
-                (Some((code, at)), _) if last_event.elapsed() > QUIET || at.elapsed() > GRACE => {
+                (Some((code, at)), _) if self.is_quiet(last_event) || at.elapsed() > GRACE => {
                     lanes.show(now + GRACE).map_err(not_shown)?;
                     return Ok(code);
                 }
@@ -204,20 +207,32 @@ impl Session {
         }
     }
 
-    /// Takes what has happened by now; waits a tick if nothing has.
+    /// Nothing more is to be expected: nothing happens, and nothing runs in the second terminal.
+    fn is_quiet(&self, last_event: Instant) -> bool {
+        last_event.elapsed() > QUIET && !self.second_is_busy
+    }
+
+    /// Takes what has happened; waits a tick if nothing has. Not all of it at once: a program may print without end.
     fn see(&mut self, lanes: &mut Lanes<impl Write>) -> bool {
         let mut next = self.events.recv_timeout(TICK).ok();
         let is_something = next.is_some();
+        let deadline = Instant::now() + TICK;
         while let Some(event) = next {
             if event.lane == Lane::Terminal(SECOND.to_owned()) {
                 match event.what {
-                    What::Prompt { .. } => self.second_is = self.second_is.at_prompt(),
-                    What::Closed => self.second_is = Second::Closed,
+                    What::Prompt { .. } => {
+                        self.second_is = self.second_is.at_prompt();
+                        self.second_is_busy = false;
+                    }
+                    What::Closed => {
+                        self.second_is = Second::Closed;
+                        self.second_is_busy = false;
+                    }
                     _ => {}
                 }
             }
             lanes.see(&event);
-            next = self.events.try_recv().ok();
+            next = if Instant::now() < deadline { self.events.try_recv().ok() } else { None };
         }
         is_something
     }
@@ -236,7 +251,10 @@ impl Session {
         }
         while let Ok(typed) = self.typed.try_recv() {
             match typed {
-                Typed::Line(line) => self.second.enter(&line)?,
+                Typed::Line(line) => {
+                    self.second_is_busy = true;
+                    self.second.enter(&line)?;
+                }
                 Typed::End => {
                     self.second_is = Second::Closing { at_prompt: false };
                     return self.second.press(END_OF_INPUT);
