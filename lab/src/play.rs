@@ -90,7 +90,9 @@ struct Player<W> {
     keys: Option<Receiver<Typed>>,
     /// The words of the page that have not been shown.
     prose: VecDeque<Prose>,
+    /// The packets so far, where the page shows one of them header by header.
     packets: Vec<Packet>,
+    shows_frames: bool,
     /// The block that is to play next.
     next: Option<Next>,
     /// Why the play ended before the page did: an exit status.
@@ -135,6 +137,7 @@ impl<W: Write> Player<W> {
             keys: (tempo == Tempo::Keys).then(typed).transpose()?,
             prose: prose(&page.source).into(),
             packets: Vec::new(),
+            shows_frames: page.blocks.iter().any(|block| matches!(block.kind, Kind::Frame(_))),
             next: None,
             stopped: None,
         })
@@ -268,7 +271,9 @@ impl<W: Write> Watcher for Player<W> {
     }
 
     fn event(&mut self, event: &Event) {
-        if let What::Packet(packet) = &event.what {
+        if let What::Packet(packet) = &event.what
+            && self.shows_frames
+        {
             self.packets.push(packet.clone());
         }
         self.lanes.see(event);

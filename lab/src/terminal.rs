@@ -25,6 +25,14 @@ const AFTER_STATUS: u8 = 0x1f;
 /// Rows and columns: as wide as a page; programs that lay out columns, such as ss, ask for it.
 const SIZE: (u16, u16) = (50, 100);
 
+/// A line that does not end is cut here.
+const LONGEST_LINE: usize = 64 * 1024;
+
+/// A program that prints without end is slowed down, or what nobody has read yet would fill the memory: as many lines
+/// at once are free, then each takes its time.
+const BURST: u32 = 64;
+const PER_LINE: Duration = Duration::from_micros(100);
+
 /// An open terminal. What appears in it is sent as events; dropping it ends its programs.
 pub struct Terminal {
     name: String,
@@ -179,8 +187,12 @@ fn read(pty: &Pty, lane: &Lane, events: &Sender<Event>) {
             // pty(7): EIO once no process has the other side open.
             _ => break,
         };
+        let lines = u32::try_from(whats.len()).unwrap_or(u32::MAX);
         if !whats.into_iter().all(send) {
             return;
+        }
+        if lines > BURST {
+            std::thread::sleep(PER_LINE * lines);
         }
     }
     send(What::Closed);
@@ -222,6 +234,10 @@ impl Splitter {
                 }
                 byte => self.pending.push(byte),
             }
+        }
+        if self.pending.len() > LONGEST_LINE {
+            whats.push(What::Line(text(&self.pending)));
+            self.pending.clear();
         }
         if !self.pending.is_empty() && !self.pending.contains(&BEFORE_STATUS) {
             whats.push(What::Partial(text(&self.pending)));
