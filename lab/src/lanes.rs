@@ -225,7 +225,9 @@ impl Terminal {
     }
 }
 
-fn name(lane: &Lane) -> String {
+/// How a line names its lane.
+#[must_use]
+pub fn name(lane: &Lane) -> String {
     match lane {
         Lane::Terminal(name) => name.clone(),
         Lane::Calls(name) => format!("{name} calls"),

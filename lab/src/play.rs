@@ -13,10 +13,10 @@ use crate::check;
 use crate::error::{Error, Result};
 use crate::event::{Event, Lane, Packet, What};
 use crate::frame;
-use crate::lanes::{Lanes, PATIENCE};
+use crate::lanes::{self, Lanes, PATIENCE};
 use crate::missing::Missing;
 use crate::network::Network;
-use crate::page::{Block, Frame, Kind, Page};
+use crate::page::{Block, Frame, Input, Kind, Page};
 use crate::reader::{ENDED, INTERRUPTED, Signals, Typed, is_broken_pipe, not_shown, typed};
 use crate::replay::{self, Stage, Watcher};
 use crate::report::Report;
@@ -177,6 +177,9 @@ impl<W: Write> Player<W> {
         if words > 0 {
             self.write(|lanes| lanes.text(""))?;
         }
+        if let Some(lane) = lane_to_read(block).filter(|_| words > 0) {
+            self.write(|lanes| lanes.aside(&format!("see the lane \"{}\"", lanes::name(&lane))))?;
+        }
         if let Kind::Frame(which) = block.kind {
             let packet = match which {
                 Frame::Data => self.packets.iter().find(|packet| packet.payload.1 > 0),
@@ -255,7 +258,7 @@ impl<W: Write> Watcher for Player<W> {
         self.write(|lanes| lanes.show(SystemTime::now() + PATIENCE))?;
         let words = self.introduce(block)?;
         // The calls and packets that such a block shows on the page have been seen by now.
-        let is_seen = words == 0 && matches!(block.kind, Kind::Calls(_) | Kind::Packets);
+        let is_seen = words == 0 && lane_to_read(block).is_some();
         if self.tempo == Tempo::Keys && !is_seen {
             self.write(|lanes| lanes.aside("Return goes on, q and Return ends"))?;
         }
@@ -288,6 +291,19 @@ impl<W: Write> Watcher for Player<W> {
 impl Prose {
     fn words(&self) -> usize {
         self.text.split_whitespace().count()
+    }
+}
+
+/// The lane with the lines of a block that types nothing: some have been seen before its words are shown.
+fn lane_to_read(block: &Block) -> Option<Lane> {
+    match &block.kind {
+        Kind::Console(console) => {
+            let types_nothing = console.steps.iter().all(|step| step.input == Input::Nothing);
+            types_nothing.then(|| Lane::Terminal(console.terminal.clone()))
+        }
+        Kind::Calls(terminal) => Some(Lane::Calls(terminal.clone())),
+        Kind::Packets => Some(Lane::Packets),
+        Kind::Frame(_) | Kind::Excerpt { .. } | Kind::Unchecked => None,
     }
 }
 
