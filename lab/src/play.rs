@@ -126,6 +126,7 @@ impl<W: Write> Player<W> {
                         lanes.expect(&Lane::Calls(console.terminal.clone()));
                     }
                 }
+                Kind::Link { .. } => {}
                 _ => lanes.expect(&Lane::Packets),
             }
         }
@@ -179,6 +180,9 @@ impl<W: Write> Player<W> {
         }
         if let Some(lane) = lane_to_read(block).filter(|_| words > 0) {
             self.write(|lanes| lanes.aside(&format!("see the lane \"{}\"", lanes::name(&lane))))?;
+        }
+        if let Kind::Link { .. } = block.kind {
+            self.write(|lanes| block.lines.iter().try_for_each(|line| lanes.text(line)))?;
         }
         if let Kind::Frame(which) = block.kind {
             let packet = match which {
@@ -303,7 +307,7 @@ fn lane_to_read(block: &Block) -> Option<Lane> {
         }
         Kind::Calls(terminal) => Some(Lane::Calls(terminal.clone())),
         Kind::Packets => Some(Lane::Packets),
-        Kind::Frame(_) | Kind::Excerpt { .. } | Kind::Unchecked => None,
+        Kind::Frame(_) | Kind::Link { .. } | Kind::Excerpt { .. } | Kind::Unchecked => None,
     }
 }
 
