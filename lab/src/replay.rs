@@ -103,6 +103,8 @@ pub struct Played {
     pub steps: Vec<Comparison>,
     /// What else is wrong: line on the page, sentence.
     pub complaints: Vec<(usize, String)>,
+    /// A command ended otherwise than the page says: an update does not take over what came of it.
+    pub failed: bool,
 }
 
 /// The lines that a step shows and those that came.
@@ -140,6 +142,12 @@ impl Played {
     #[must_use]
     pub fn agrees(&self) -> bool {
         self.steps.iter().all(Comparison::agrees)
+    }
+
+    /// Whether an update takes over what came.
+    #[must_use]
+    pub fn is_rewritten(&self) -> bool {
+        !self.agrees() && !self.failed
     }
 }
 
@@ -373,6 +381,7 @@ impl<'a> Replay<'a> {
             {
                 let sentence =
                     format!("the command ended with exit status {status}, the page says exit={expected}");
+                self.fail(index);
                 self.complain(Place { block: index, line: block.line }, sentence);
             }
         }
@@ -735,7 +744,7 @@ impl<'a> Replay<'a> {
             };
             for step in &mut played.steps {
                 step.rows = self.rows(index, step, &mut renaming);
-                if self.stage.update && !step.agrees() {
+                if self.stage.update && !played.failed && !step.agrees() {
                     // Rewritten as it was, pure ACKs and all.
                     self.pure_acks.retain(|(block, _)| *block != index);
                     step.came.iter_mut().for_each(|came| came.lenient = false);
@@ -855,6 +864,12 @@ impl<'a> Replay<'a> {
         }
     }
 
+    fn fail(&mut self, index: usize) {
+        if let Some(played) = self.played(index) {
+            played.failed = true;
+        }
+    }
+
     /// Lines that no block has asked for belong after the block that showed the last ones of their stream.
     fn append(&mut self, owner: usize, came: Vec<Came>) {
         if let Some(step) = self.played(owner).and_then(|played| played.steps.last_mut()) {
@@ -875,6 +890,7 @@ impl<'a> Replay<'a> {
             let sentence = format!(
                 "this ended with exit status {status}; where that is meant, the block says exit={status}"
             );
+            self.fail(running.at.block);
             self.complain(running.at, sentence);
         }
     }
