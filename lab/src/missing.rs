@@ -15,10 +15,7 @@ impl Missing {
     /// The program `name` is not installed; `package` is the Debian package that brings it.
     #[must_use]
     pub fn program(name: &str, package: &str) -> Self {
-        Self {
-            what: format!("{name} is not installed"),
-            remedy: Some(format!("Debian: {package}")),
-        }
+        Self { what: format!("{name} is not installed"), remedy: Some(format!("Debian: {package}")) }
     }
 }
 
