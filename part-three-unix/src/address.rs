@@ -1,7 +1,7 @@
 //! What stands for an address on the command line, and how one is shown.
 
 use std::ffi::OsStr;
-use std::fmt::{self, Display, Formatter, Write as _};
+use std::fmt::{self, Display, Formatter};
 use std::mem::offset_of;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::SocketAddr;
@@ -69,7 +69,7 @@ impl Display for Shown<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         #[cfg(target_os = "linux")]
         if let Some(name) = self.0.as_abstract() {
-            f.write_char('@')?;
+            f.write_str("@")?;
             return write_unquoted(f, name);
         }
         match self.0.path() {

@@ -115,8 +115,9 @@ fn give(name: &OsStr, address: UnixAddr) -> Result<()> {
                 continue;
             }
         };
-        match pass(&connection, &file, name) {
-            Ok(()) => info!("Passed descriptor {} to {}", file.as_raw_fd(), peer(&connection)?),
+        let taker = peer(&connection).context("getsockopt SO_PEERCRED");
+        match taker.and_then(|taker| pass(&connection, &file, name).map(|()| taker)) {
+            Ok(taker) => info!("Passed descriptor {} to {taker}", file.as_raw_fd()),
             Err(error) => warn!("{error:#}"),
         }
     }
