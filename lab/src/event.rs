@@ -47,6 +47,8 @@ pub enum What {
         /// 0..=255, as the shell reports it.
         status: i32,
     },
+    /// Only terminals: the shell has ended.
+    Closed,
     /// Only packets: one packet.
     Packet(Packet),
 }
