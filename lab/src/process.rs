@@ -85,6 +85,12 @@ impl Process {
         &mut self.child
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The next line of standard output.
     ///
     /// # Errors

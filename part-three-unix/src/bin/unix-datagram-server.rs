@@ -88,7 +88,8 @@ fn serve(address: UnixAddr) -> Result<()> {
 
         // 4. sendto: there is no way back to a socket without a name. MSG_DONTWAIT, since a client that does not read
         //    its answers has a full queue after about eleven (net.unix.max_dgram_qlen), and we would sleep for it
-        //    alone while all others wait.
+        //    alone while all others wait. What is left out: one that has connected its socket to ours is let off that
+        //    limit, and can fill our own send buffer.
         let Some(peer) = peer else {
             warn!("the client has no name that an answer could go to: it is passed over");
             continue;
@@ -96,7 +97,7 @@ fn serve(address: UnixAddr) -> Result<()> {
         match sendto(socket.as_raw_fd(), message, &peer, MsgFlags::MSG_DONTWAIT) {
             Ok(sent) => info!("Sent {sent} bytes back to {}", Shown(&peer)),
             Err(errno @ Errno::EAGAIN) => {
-                warn!("sendto {}: {errno}: its queue is full, {received} bytes are dropped", Shown(&peer));
+                warn!("sendto {}: {errno}: the queue is full, {received} bytes are dropped", Shown(&peer));
             }
             Err(errno) => warn!("sendto {}: {errno}: {received} bytes are dropped", Shown(&peer)),
         }

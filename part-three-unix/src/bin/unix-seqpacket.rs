@@ -25,7 +25,7 @@ use part_three_unix::socket_file::{SocketFile, claim};
 use tracing::{info, warn};
 
 const HELP: &str = "\
-Echoes messages, or sends some, over a connection that keeps their boundaries. Part three of Sockets, Part by Part.
+Echoes messages, or sends some, over a connection that keeps boundaries. Part three of Sockets, Part by Part.
 
 Usage: unix-seqpacket serve [PATH]
        unix-seqpacket talk [PATH] [MESSAGE...]

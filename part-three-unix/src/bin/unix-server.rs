@@ -72,8 +72,8 @@ fn serve(address: UnixAddr) -> Result<()> {
     // 5. listen: from here on the kernel itself takes connections and keeps them in a queue for us. There is no
     //    handshake: a client whose place in the queue is not free yet sleeps in its connect.
     listen(&listener, Backlog::new(128)?).with_context(|| format!("listen on {bound}"))?;
-    info!("Listening for incoming connections...");
     drop(claim);
+    info!("Listening for incoming connections...");
 
     let mut clients = 0;
     while stop.wait_for(&listener).context("poll")? {
