@@ -264,7 +264,7 @@ fn a_hundred_clients_at_once() {
 /// C programs can fill `sun_path` to its last byte, without the NUL; the kernel then tells 111 bytes of address.
 #[test]
 fn a_name_without_room_for_its_nul_does_no_harm() {
-    if !installed("python3", "python3", "a datagram from a name of 108 bytes").unwrap() {
+    if !installed("python3", "a datagram from a name of 108 bytes").unwrap() {
         return;
     }
     let folder = tempdir().unwrap();

@@ -233,7 +233,7 @@ fn it_goes_when_the_output_cannot_be_written() {
 
 #[test]
 fn it_goes_when_the_server_fails() {
-    if !installed("prlimit", "util-linux", "that unix-server removes its file when it fails").unwrap() {
+    if !installed("prlimit", "that unix-server removes its file when it fails").unwrap() {
         return;
     }
     let folder = tempdir().unwrap();

@@ -237,7 +237,7 @@ fn a_signal_ends_the_server_wherever_it_waits() {
 
 #[test]
 fn at_the_limit_of_descriptors_it_pauses_and_goes_on() {
-    if !installed("prlimit", "util-linux", "what unix-server does at its limit of descriptors").unwrap() {
+    if !installed("prlimit", "what unix-server does at its limit of descriptors").unwrap() {
         return;
     }
     let folder = tempdir().unwrap();
