@@ -44,7 +44,9 @@ impl Network {
             return Ok(Self::Private);
         };
         let path = std::env::temp_dir().join("sockets-part-by-part.lock");
-        let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        // For reading first: another user may have made it.
+        let create = || File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = File::open(&path).or_else(|_| create());
         let file = file.map_err(|error| Error::of(format!("open {}", path.display()), error))?;
         let lock = Flock::lock(file, FlockArg::LockExclusive)
             .map_err(|(_, errno)| Error::of(format!("lock {}", path.display()), errno))?;
@@ -92,7 +94,10 @@ fn probe() -> Result<Option<Missing>> {
     let probe = Command::new(&program).arg(PROBE).stdin(Stdio::null()).stdout(Stdio::null()).output();
     let probe = probe.map_err(|error| Error::of(format!("run {} {PROBE}", program.display()), error))?;
     Ok((!probe.status.success()).then(|| Missing {
-        what: format!("no private network: {}", String::from_utf8_lossy(&probe.stderr).trim()),
+        what: format!(
+            "no private network: {}",
+            String::from_utf8_lossy(&probe.stderr).trim().trim_start_matches("lab: ")
+        ),
         remedy: Some("it takes unprivileged user namespaces".into()),
     }))
 }

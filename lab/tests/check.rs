@@ -1,5 +1,7 @@
 //! Runs the real `lab check` on pages that pass and on pages that must fail, and compares the exact report.
 
+#![expect(clippy::expect_used, reason = "a test says what it expects by panicking")]
+
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;
@@ -99,6 +101,11 @@ fn a_line_too_many_fails() {
 #[test]
 fn a_line_that_is_missing_fails() {
     fails("line-missing");
+}
+
+#[test]
+fn other_lines_fail_at_once() {
+    fails("other-lines");
 }
 
 #[test]
@@ -211,6 +218,18 @@ fn an_update_takes_what_came_and_the_next_one_changes_nothing() {
     assert_eq!(run(&["--update"]), "4 pages: 9 blocks as shown, 0 not checked, 0 failures\n");
     assert_eq!(texts(), after);
     assert_eq!(run(&[]), "4 pages: 9 blocks as shown, 0 not checked, 0 failures\n");
+}
+
+/// An author writes what is typed and leaves the rest to the first run.
+#[test]
+fn an_update_fills_what_is_empty() {
+    let copy = copy(&[]);
+    let empty = "```console one\n$ echo one; cat\n```\n\n```console one type=\"two\"\n```\n";
+    let filled = "```console one\n$ echo one; cat\none\n```\n\n```console one type=\"two\"\ntwo\ntwo\n```\n";
+    fs::write(copy.path().join("page.md"), empty).expect("written");
+    let output = lab().args(["--update", "page.md"]).current_dir(copy.path()).output().expect("lab runs");
+    assert_eq!(stdout(&output), "1 page: 0 blocks as shown, 2 rewritten, 0 not checked, 0 failures\n");
+    assert_eq!(fs::read_to_string(copy.path().join("page.md")).expect("a page"), filled);
 }
 
 #[test]
