@@ -24,6 +24,7 @@ pub struct Peer {
 /// What `getsockopt(2)` lists.
 #[cfg(target_os = "linux")]
 pub fn peer<Fd: AsFd>(connection: Fd) -> nix::Result<Peer> {
+    // 1. getsockopt: the kernel wrote this down when the connection was made. The other end can neither lie nor refuse.
     let noted = getsockopt(&connection, sockopt::PeerCredentials)?;
     Ok(Peer { pid: Some(noted.pid()), uid: noted.uid(), gid: noted.gid() })
 }

@@ -166,7 +166,7 @@ fn wait(connection: &OwnedFd, events: PollFlags, stop: &Stop) -> Result<bool> {
 
 fn talk(server: UnixAddr, messages: &[OsString]) -> Result<()> {
     let name = Shown(&server);
-    // 6. connect: to a server of the same type; a stream's answers EPROTOTYPE.
+    // To a server of the same type: a stream's answers EPROTOTYPE.
     let socket =
         socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::empty(), None).context("socket")?;
     connect(socket.as_raw_fd(), &server).with_context(|| format!("connect {name}"))?;
@@ -174,14 +174,14 @@ fn talk(server: UnixAddr, messages: &[OsString]) -> Result<()> {
     setsockopt(&socket, ReceiveTimeout, &patience).context("setsockopt SO_RCVTIMEO")?;
     info!("Connected to {name}");
 
-    // 7. send: all of them at once. Nothing but the boundaries that the kernel keeps tells one from the next.
+    // All of them at once: nothing but the boundaries that the kernel keeps tells one from the next.
     for message in messages {
         let sent = send(socket.as_raw_fd(), message.as_bytes(), MsgFlags::empty())
             .with_context(|| format!("send {} bytes to {name}", message.len()))?;
         info!("Sent {sent} bytes to server");
     }
 
-    // 8. recv: as many echoes, in the same order.
+    // As many echoes, in the same order.
     let mut buffer = vec![0; LARGEST];
     for message in messages {
         let received = recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty())
