@@ -61,6 +61,7 @@ static RULES: LazyLock<Vec<(Option<Class>, Regex)>> = LazyLock::new(|| {
         (Some(Class::Inode), r"^u_(?:str|dgr|seq) .* \* (\d+)\b"),
         (Some(Class::Pid), r"\bpid[= ](\d+)\b"),
         (Some(Class::Pid), r"/proc/(\d+)\b"),
+        (Some(Class::Pid), r"\bkill (?:-\w+ )?(\d+)\b"),
         // The shell about a job in the background: [1] 4242
         (Some(Class::Pid), r"^\[\d+\] +(\d+)$"),
         (Some(Class::Uid), r"\buid[=: ](\d+)\b"),

@@ -136,12 +136,21 @@ fn enter_user_namespace() -> Result<()> {
 /// When the kernel refuses; not after [`Network::enter`] has given a private one.
 pub fn fresh() -> Result<()> {
     unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| Error::of("unshare(CLONE_NEWNET)", errno))?;
-    loopback_up().map_err(|error| Error::of("bring up lo", error))
+    link(true)
 }
 
-/// `ip link set lo up`: netdevice(7), SIOCSIFFLAGS.
+/// Sets the loopback interface of this thread's network up or down: `ip link set lo up`. While it is down, packets get
+/// lost as if a cable were pulled.
+///
+/// # Errors
+/// When the kernel refuses, as it does on the host's network.
+pub fn link(up: bool) -> Result<()> {
+    set_loopback(up).map_err(|error| Error::of(if up { "set lo up" } else { "set lo down" }, error))
+}
+
+/// netdevice(7), SIOCSIFFLAGS.
 #[expect(unsafe_code, reason = "nix has no netdevice ioctls")]
-fn loopback_up() -> std::io::Result<()> {
+fn set_loopback(up: bool) -> std::io::Result<()> {
     // SAFETY: socket(2) takes integers; the descriptor, when there is one, is new and has no other owner.
     let socket = unsafe {
         let fd = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
@@ -157,7 +166,8 @@ fn loopback_up() -> std::io::Result<()> {
     }
     #[expect(clippy::cast_possible_truncation, reason = "IFF_UP is 1 and IFF_RUNNING is 64")]
     {
-        request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+        request.ifr_ifru.ifru_flags =
+            if up { (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short } else { 0 };
     }
     // SAFETY: SIOCSIFFLAGS reads one ifreq, which outlives the call.
     match unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) } {

@@ -68,6 +68,12 @@ pub enum Kind {
         /// None for the whole file.
         region: Option<String>,
     },
+    /// The loopback interface goes up or down, as if a cable were pulled: ` ```text link=down `. The block shows the
+    /// command that does it as root, [`LINK`].
+    Link {
+        /// What it becomes.
+        up: bool,
+    },
     /// Excused with a reason, ` ```console norun="why" `; a drawing, ` ```text figure `; or of a language that nobody
     /// runs.
     Unchecked,
@@ -247,7 +253,7 @@ impl Block {
             Kind::Console(console) => Some(Lane::Terminal(console.terminal.clone())),
             Kind::Calls(terminal) => Some(Lane::Calls(terminal.clone())),
             Kind::Packets => Some(Lane::Packets),
-            Kind::Frame(_) | Kind::Excerpt { .. } | Kind::Unchecked => None,
+            Kind::Frame(_) | Kind::Link { .. } | Kind::Excerpt { .. } | Kind::Unchecked => None,
         }
     }
 
@@ -259,6 +265,7 @@ impl Block {
             Kind::Calls(terminal) => format!("system calls of \"{terminal}\""),
             Kind::Packets => "packets".into(),
             Kind::Frame(_) => "frame".into(),
+            Kind::Link { .. } => "link".into(),
             Kind::Excerpt { file, region: None } => format!("excerpt of {file}"),
             Kind::Excerpt { file, region: Some(region) } => format!("excerpt {file}#{region}"),
             Kind::Unchecked => "unchecked block".into(),
@@ -312,6 +319,9 @@ impl Words {
     }
 }
 
+/// What a link block shows, before `up` or `down`.
+const LINK: &str = "# ip link set lo ";
+
 /// Languages that claim to be commands, output or our own code, and so must be checked or excused.
 const CHECKED: [&str; 7] = ["", "console", "sh", "bash", "shell", "rust", "text"];
 
@@ -341,6 +351,13 @@ fn kind_of(info: &str, lines: &[String]) -> std::result::Result<Kind, String> {
                     ("data", _) => words.end(Kind::Frame(Frame::Data)),
                     (_, Ok(number)) if number > 0 => words.end(Kind::Frame(Frame::Number(number))),
                     _ => Err(format!("frame={which}: neither `data` nor a number from 1 on")),
+                }
+            } else if let Some(state) = words.value("link") {
+                let shown = format!("{LINK}{state}");
+                match state.as_str() {
+                    "up" | "down" if lines.concat() == shown => words.end(Kind::Link { up: state == "up" }),
+                    "up" | "down" => Err(format!("a block of link={state} shows `{LINK}{state}`")),
+                    _ => Err(format!("link={state}: neither `up` nor `down`")),
                 }
             } else if words.flag("packets") {
                 words.end(Kind::Packets)

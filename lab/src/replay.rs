@@ -327,6 +327,11 @@ impl<'a> Replay<'a> {
             }
             Kind::Packets => self.expect(index, &Lane::Packets, whole),
             Kind::Frame(which) => self.frame(index, block, *which),
+            Kind::Link { up } => match self.stage.network.missing() {
+                // Nobody pulls the cable of the host's own network.
+                Some(missing) => Err(Stop::Missing(missing.clone())),
+                None => Ok(network::link(*up)?),
+            },
             Kind::Excerpt { .. } | Kind::Unchecked => Ok(()),
         }
     }
