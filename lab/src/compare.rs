@@ -56,6 +56,9 @@ static RULES: LazyLock<Vec<(Option<Class>, Regex)>> = LazyLock::new(|| {
         (Some(Class::Port), r"\b(?:source|destination) port (\d{1,5})\b"),
         (Some(Class::Inode), r"\b(?:socket|pipe):\[(\d+)\]"),
         (Some(Class::Inode), r"\bino:(\d+)\b"),
+        // ss -x: path and inode, peer's path and inode.
+        (Some(Class::Inode), r"^u_(?:str|dgr|seq) .* (\d+) +\* \d+\b"),
+        (Some(Class::Inode), r"^u_(?:str|dgr|seq) .* \* (\d+)\b"),
         (Some(Class::Pid), r"\bpid[= ](\d+)\b"),
         (Some(Class::Pid), r"/proc/(\d+)\b"),
         (Some(Class::Pid), r"\bkill (?:-\w+ )?(\d+)\b"),
