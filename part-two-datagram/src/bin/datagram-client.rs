@@ -19,7 +19,7 @@ use nix::sys::time::{TimeVal, TimeValLike};
 use tracing::{info, warn};
 
 const HELP: &str = "\
-Sends each message as one datagram to an echo server and waits for its echo. Part two of Sockets, Part by Part.
+Sends each message as one datagram and waits for its echo. Part two of Sockets, Part by Part.
 
 Usage: datagram-client [OPTIONS] [ADDR] [MESSAGE...]
 
@@ -97,7 +97,7 @@ fn talk(wish: &Wish) -> Result<()> {
     let messages = wish.messages.len();
     info!("{answered} of {messages} messages answered, {sent} datagrams sent");
     if answered < messages {
-        bail!("{} answers from {} are missing", messages - answered, wish.server);
+        bail!("{} of {messages} answers from {} are missing", messages - answered, wish.server);
     }
     // 7. close: the owner of the descriptor ends here. The server is not told: there was no connection.
     Ok(())
@@ -112,12 +112,12 @@ fn ask(socket: &OwnedFd, wish: &Wish, message: &[u8]) -> Result<(bool, u32)> {
     for attempt in 1..=wish.tries {
         // 3. sendto: one call, one datagram: all of it is taken, or it is an error. A connected socket takes send.
         let none = MsgFlags::empty();
-        let sent = if wish.connect {
-            send(socket.as_raw_fd(), message, none)
+        let (call, sent) = if wish.connect {
+            ("send", send(socket.as_raw_fd(), message, none))
         } else {
-            sendto(socket.as_raw_fd(), message, &server, none)
+            ("sendto", sendto(socket.as_raw_fd(), message, &server, none))
         };
-        let sent = sent.with_context(|| format!("send {} bytes to {server}", message.len()))?;
+        let sent = sent.with_context(|| format!("{call} {server}, {} bytes", message.len()))?;
         info!("Sent {sent} bytes to {server}, try {attempt} of {}", wish.tries);
 
         let deadline = Instant::now() + patience;

@@ -23,7 +23,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tracing::{info, warn};
 
 const HELP: &str = "\
-Relays datagrams to TARGET and the answers back, and fails them at stated rates. Part two of Sockets, Part by Part.
+Relays datagrams and their answers, and loses some. Part two of Sockets, Part by Part.
 
 Usage: datagram-relay [OPTIONS] LISTEN TARGET
 

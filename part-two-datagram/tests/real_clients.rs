@@ -1,0 +1,59 @@
+//! Clients that others have written.
+
+mod support;
+
+use support::{Program, command, have, server};
+
+/// Runs `script` with the server's host and port as `$0` and `$1`; what it prints.
+fn printed(shell: &str, script: &str) -> (Program, Vec<String>) {
+    let (server, address) = server(&[]);
+    let (host, port) = (address.ip().to_string(), address.port().to_string());
+    let ended = Program::start(command(shell, &["-c", script, &host, &port])).end();
+    assert!(ended.status.success(), "{}", ended.stderr);
+    (server, ended.lines)
+}
+
+#[test]
+fn socat() {
+    if have("socat", "socat") {
+        let (server, lines) = printed("sh", "printf 'from socat' | socat -t 5 -T 1 - UDP4:$0:$1");
+        assert_eq!(lines, ["from socat"]);
+        server.after(r#"str repr: "from socat""#);
+    }
+}
+
+#[test]
+fn nc() {
+    if have("nc", "netcat-openbsd") {
+        let (server, lines) = printed("sh", "echo from nc | nc -u -w 1 $0 $1");
+        assert_eq!(lines, ["from nc"]);
+        server.after(r#"str repr: "from nc\n""#);
+    }
+}
+
+#[test]
+fn python() {
+    if have("python3", "python3") {
+        let script = r#"
+import socket, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+    s.settimeout(30)
+    for message in b'from python', b'', b'\xff':
+        s.sendto(message, (sys.argv[1], int(sys.argv[2])))
+        print(s.recvfrom(65535)[0])
+"#;
+        let script = format!("python3 -c '{}' $0 $1", script.replace('\'', "\""));
+        let (_server, lines) = printed("sh", &script);
+        assert_eq!(lines, ["b'from python'", "b''", r"b'\xff'"]);
+    }
+}
+
+#[test]
+fn bash() {
+    if have("bash", "bash") {
+        let script = "exec 3<>/dev/udp/$0/$1; echo one >&3; echo two >&3; head -c 4 <&3; head -c 4 <&3";
+        let (server, lines) = printed("bash", script);
+        assert_eq!(lines, ["one", "two"]);
+        assert_eq!(server.interrupted().lines.pop().unwrap(), "Stopped: 2 datagrams received, 2 answered");
+    }
+}
