@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 pub use lexopt::Arg;
 
+use crate::dump::Text;
+
 /// The address of the series: `127.0.0.1:6797`.
 pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 6797);
 
@@ -138,7 +140,6 @@ where
 /// # Errors
 /// The word is not UTF-8.
 pub fn text(word: OsString) -> Result<String, Stop> {
-    word.into_string().map_err(|word| {
-        Stop::Unusable(format!("{:?} is not UTF-8 text", word.as_encoded_bytes().escape_ascii().to_string()))
-    })
+    word.into_string()
+        .map_err(|word| Stop::Unusable(format!("{} is not UTF-8 text", Text(word.as_encoded_bytes()))))
 }

@@ -1,0 +1,57 @@
+//! `cargo bench -p common`: `Dump` beside the article's way and beside the least that any way must do.
+//!
+//! * `dump`: this crate's, written into one reused `String`.
+//! * `article`: `format!` into a `Vec<String>`, and `from_utf8` for the string line.
+//! * `copy`: as many bytes as the three lines have, copied. Nothing that writes them can be faster.
+
+use std::fmt::Write;
+use std::hint::black_box;
+
+use common::Dump;
+use divan::{AllocProfiler, Bencher, counter::BytesCount};
+
+#[global_allocator]
+static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
+
+const LENGTHS: [usize; 3] = [22, 1024, 65536];
+
+fn main() {
+    divan::main();
+}
+
+fn message(length: usize) -> Vec<u8> {
+    b"Hello from KungfuDev\r\n".iter().copied().cycle().take(length).collect()
+}
+
+#[divan::bench(args = LENGTHS)]
+fn dump(bencher: Bencher, length: usize) {
+    let (bytes, mut shown) = (message(length), String::new());
+    bencher.counter(BytesCount::new(length)).bench_local(|| {
+        shown.clear();
+        let _ = write!(shown, "{}", Dump(black_box(&bytes)));
+        black_box(&shown);
+    });
+}
+
+#[divan::bench(args = LENGTHS)]
+fn article(bencher: Bencher, length: usize) {
+    let (bytes, mut shown) = (message(length), String::new());
+    bencher.counter(BytesCount::new(length)).bench_local(|| {
+        shown.clear();
+        let bytes = black_box(&bytes);
+        let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:#04x}")).collect();
+        let text = str::from_utf8(bytes).unwrap_or_default();
+        let _ = write!(shown, "bytes: {bytes:?}\nhex repr: {hex:?}\nstr repr: {text:?}");
+        black_box(&shown);
+    });
+}
+
+#[divan::bench(args = LENGTHS)]
+fn copy(bencher: Bencher, length: usize) {
+    let (shown, mut target) = (Dump(&message(length)).to_string(), String::new());
+    bencher.counter(BytesCount::new(length)).bench_local(|| {
+        target.clear();
+        target.push_str(black_box(&shown));
+        black_box(&target);
+    });
+}

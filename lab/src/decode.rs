@@ -1,0 +1,452 @@
+//! A captured frame in one line: who to whom, which protocol, which flags, how much of what.
+//!
+//! What is left out: sequence numbers, windows, timestamps, checksums. The kernel chooses them and no two runs agree;
+//! [`crate::frame`] shows them for a single packet.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
+
+use etherparse::{
+    EtherType, Icmpv4Slice, Icmpv6Slice, IpNumber, Ipv6ExtensionSlice, LaxNetSlice, LaxSlicedPacket,
+    LinkSlice, TcpSlice, TransportSlice, UdpSlice,
+};
+
+use crate::event::Packet;
+
+/// How many bytes of a payload a line shows; `...` stands for the rest.
+const PAYLOAD_SHOWN: usize = 64;
+
+/// Turns frames into packets, in the order in which they passed.
+///
+/// It remembers the handshakes under way: whether a bare ACK is the third packet of a handshake depends on what was
+/// seen before it.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    /// The direction of the ACK that is still to come after a SYN ACK.
+    handshakes: HashSet<(SocketAddr, SocketAddr)>,
+}
+
+impl Decoder {
+    /// A decoder that has seen nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The packet in this Ethernet frame.
+    ///
+    /// `None` for the chatter with which IPv6 keeps house: neighbour and router discovery (RFC 4861) and multicast
+    /// listener reports (RFC 3810). It comes when it likes and no program asked for it. Everything else gives a line,
+    /// damaged and unknown packets too.
+    #[must_use]
+    pub fn packet(&mut self, frame: &[u8]) -> Option<Packet> {
+        let mut packet =
+            Packet { bytes: frame.to_vec(), line: String::new(), payload: (0, 0), pure_ack: false };
+        packet.line = match LaxSlicedPacket::from_ethernet(frame) {
+            Ok(sliced) => self.line(&sliced, frame, &mut packet)?,
+            Err(_) => format!("damaged Ethernet frame, {}", count(frame.len())),
+        };
+        Some(packet)
+    }
+
+    /// The line of a packet; sets the payload and `pure_ack` of `packet` on the way.
+    fn line(&mut self, sliced: &LaxSlicedPacket<'_>, frame: &[u8], packet: &mut Packet) -> Option<String> {
+        let Some((net, source, destination)) = sliced.net.as_ref().and_then(addresses) else {
+            return Some(not_ip(sliced, frame.len()));
+        };
+        let hosts = format!("{source} > {destination}");
+        if let Some((offset, length)) = fragment(net) {
+            return Some(format!("{hosts} {} fragment, offset {offset}, {}", version(source), count(length)));
+        }
+        match &sliced.transport {
+            Some(TransportSlice::Tcp(tcp)) => {
+                let from = SocketAddr::new(source, tcp.source_port());
+                let to = SocketAddr::new(destination, tcp.destination_port());
+                packet.payload = place(tcp.payload(), frame);
+                packet.pure_ack = self.is_pure_ack(tcp, from, to);
+                let mut line = format!("{from} > {to} TCP {}", flags(tcp));
+                if !tcp.payload().is_empty() {
+                    let _ = write!(line, ", {}", payload(tcp.payload()));
+                }
+                Some(line)
+            }
+            Some(TransportSlice::Udp(udp)) => {
+                let from = SocketAddr::new(source, udp.source_port());
+                let to = SocketAddr::new(destination, udp.destination_port());
+                packet.payload = place(udp.payload(), frame);
+                Some(format!("{from} > {to} UDP, {}", datagram(udp)))
+            }
+            Some(TransportSlice::Icmpv4(icmp)) => Some(format!("{hosts} ICMP {}", icmpv4(icmp))),
+            Some(TransportSlice::Icmpv6(icmp)) if is_housekeeping(icmp) => None,
+            Some(TransportSlice::Icmpv6(icmp)) => Some(format!("{hosts} ICMPv6 {}", icmpv6(icmp))),
+            Some(TransportSlice::Igmp(_)) | None => {
+                let (protocol, length) = net
+                    .ip_payload_ref()
+                    .map_or((IpNumber(0), 0), |inner| (inner.ip_number, inner.payload.len()));
+                let damaged = if sliced.stop_err.is_some() { "damaged " } else { "" };
+                Some(format!("{hosts} {damaged}{}, {}", protocol_name(protocol), count(length)))
+            }
+        }
+    }
+
+    fn is_pure_ack(&mut self, tcp: &TcpSlice<'_>, from: SocketAddr, to: SocketAddr) -> bool {
+        if tcp.syn() {
+            if tcp.ack() {
+                self.handshakes.insert((to, from));
+            }
+            return false;
+        }
+        let completes_a_handshake = self.handshakes.remove(&(from, to));
+        flags(tcp) == "ACK" && tcp.payload().is_empty() && !completes_a_handshake
+    }
+}
+
+/// The addresses of an IP packet; `None` for anything else.
+fn addresses<'a, 'b>(net: &'b LaxNetSlice<'a>) -> Option<(&'b LaxNetSlice<'a>, IpAddr, IpAddr)> {
+    match net {
+        LaxNetSlice::Ipv4(ip) => {
+            let header = ip.header();
+            Some((net, header.source_addr().into(), header.destination_addr().into()))
+        }
+        LaxNetSlice::Ipv6(ip) => {
+            let header = ip.header();
+            Some((net, header.source_addr().into(), header.destination_addr().into()))
+        }
+        LaxNetSlice::Arp(_) => None,
+    }
+}
+
+fn not_ip(sliced: &LaxSlicedPacket<'_>, length: usize) -> String {
+    match &sliced.link {
+        Some(LinkSlice::Ethernet2(ethernet)) => {
+            let carried = match ethernet.ether_type() {
+                EtherType::ARP => "ARP".to_owned(),
+                EtherType::IPV4 => "damaged IPv4".to_owned(),
+                EtherType::IPV6 => "damaged IPv6".to_owned(),
+                EtherType(other) => format!("type {other:#06x}"),
+            };
+            format!("Ethernet {carried}, {}", count(length))
+        }
+        _ => format!("unknown frame, {}", count(length)),
+    }
+}
+
+/// Offset and length in bytes, if this packet carries only a part of what was sent.
+fn fragment(net: &LaxNetSlice<'_>) -> Option<(u16, usize)> {
+    match net {
+        LaxNetSlice::Ipv4(ip) if ip.is_payload_fragmented() => {
+            Some((ip.header().fragments_offset().byte_offset(), ip.payload().payload.len()))
+        }
+        LaxNetSlice::Ipv6(ip) if ip.is_payload_fragmented() => {
+            let offset = ip.extensions().clone().into_iter().find_map(|extension| match extension {
+                Ipv6ExtensionSlice::Fragment(header) => Some(header.fragment_offset().byte_offset()),
+                _ => None,
+            });
+            Some((offset.unwrap_or(0), ip.payload().payload.len()))
+        }
+        _ => None,
+    }
+}
+
+fn version(address: IpAddr) -> &'static str {
+    if address.is_ipv4() { "IPv4" } else { "IPv6" }
+}
+
+/// The flags that are set, those that open and end a connection first; `no flags` where none is.
+pub(crate) fn flags(tcp: &TcpSlice<'_>) -> String {
+    let names = [
+        (tcp.syn(), "SYN"),
+        (tcp.fin(), "FIN"),
+        (tcp.rst(), "RST"),
+        (tcp.psh(), "PSH"),
+        (tcp.urg(), "URG"),
+        (tcp.ack(), "ACK"),
+        (tcp.ece(), "ECE"),
+        (tcp.cwr(), "CWR"),
+    ];
+    let set: Vec<&str> = names.iter().filter(|(set, _)| *set).map(|(_, name)| *name).collect();
+    if set.is_empty() { "no flags".to_owned() } else { set.join(" ") }
+}
+
+fn datagram(udp: &UdpSlice<'_>) -> String {
+    if udp.payload().is_empty() { count(0) } else { payload(udp.payload()) }
+}
+
+fn payload(bytes: &[u8]) -> String {
+    format!("{} {}", count(bytes.len()), quoted(bytes, PAYLOAD_SHOWN))
+}
+
+fn count(bytes: usize) -> String {
+    match bytes {
+        1 => "1 byte".to_owned(),
+        _ => format!("{bytes} bytes"),
+    }
+}
+
+/// Bytes as a quoted string: text as it is, control characters and what is not UTF-8 escaped; at most about `shown`
+/// bytes of them, then `...`.
+pub(crate) fn quoted(bytes: &[u8], shown: usize) -> String {
+    let mut out = String::from('"');
+    let mut left = shown;
+    'chunks: for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if left < character.len_utf8() {
+                break 'chunks;
+            }
+            left -= character.len_utf8();
+            match character {
+                '\n' => out.push_str("\\n"),
+                '\r' => out.push_str("\\r"),
+                '\t' => out.push_str("\\t"),
+                '"' => out.push_str("\\\""),
+                '\\' => out.push_str("\\\\"),
+                character if character.is_ascii_control() => {
+                    let _ = write!(out, "\\x{:02x}", u32::from(character));
+                }
+                // U+0080..=U+009F and the like: a terminal would obey them.
+                character if character.is_control() => out.extend(character.escape_unicode()),
+                character => out.push(character),
+            }
+        }
+        for byte in chunk.invalid() {
+            if left == 0 {
+                break 'chunks;
+            }
+            left -= 1;
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out.push('"');
+    if bytes.len() > shown {
+        out.push_str("...");
+    }
+    out
+}
+
+/// Offset and length of `part` in `whole`, of which it is a slice.
+fn place(part: &[u8], whole: &[u8]) -> (usize, usize) {
+    if part.is_empty() {
+        return (0, 0);
+    }
+    (part.as_ptr().addr().saturating_sub(whole.as_ptr().addr()), part.len())
+}
+
+/// RFC 792, RFC 1122 section 3.2.2.1.
+fn icmpv4(icmp: &Icmpv4Slice<'_>) -> String {
+    let what = match (icmp.type_u8(), icmp.code_u8()) {
+        (0, 0) => "echo reply",
+        (8, 0) => "echo request",
+        (3, 0) => "destination unreachable: network unreachable",
+        (3, 1) => "destination unreachable: host unreachable",
+        (3, 2) => "destination unreachable: protocol unreachable",
+        (3, 3) => "destination unreachable: port unreachable",
+        (3, 4) => "destination unreachable: fragmentation needed",
+        (3, 13) => "destination unreachable: communication administratively prohibited",
+        (11, 0) => "time exceeded: time to live exceeded in transit",
+        (11, 1) => "time exceeded: fragment reassembly time exceeded",
+        (kind, code) => return format!("type {kind}, code {code}"),
+    };
+    about(what, matches!(icmp.type_u8(), 3 | 11), icmp.payload())
+}
+
+/// RFC 4443.
+fn icmpv6(icmp: &Icmpv6Slice<'_>) -> String {
+    let what = match (icmp.type_u8(), icmp.code_u8()) {
+        (128, 0) => "echo request",
+        (129, 0) => "echo reply",
+        (1, 0) => "destination unreachable: no route to destination",
+        (1, 1) => "destination unreachable: communication administratively prohibited",
+        (1, 3) => "destination unreachable: address unreachable",
+        (1, 4) => "destination unreachable: port unreachable",
+        (2, 0) => "packet too big",
+        (3, 0) => "time exceeded: hop limit exceeded in transit",
+        (3, 1) => "time exceeded: fragment reassembly time exceeded",
+        (kind, code) => return format!("type {kind}, code {code}"),
+    };
+    about(what, icmp.type_u8() < 128, icmp.payload())
+}
+
+/// Multicast listener (130..=132, 143) and neighbour and router discovery (133..=137).
+fn is_housekeeping(icmp: &Icmpv6Slice<'_>) -> bool {
+    matches!(icmp.type_u8(), 130..=137 | 143)
+}
+
+/// An error message carries the start of the packet that it is about.
+fn about(what: &str, is_error: bool, original: &[u8]) -> String {
+    match original_packet(original) {
+        Some(original) if is_error => format!("{what} (for {original})"),
+        _ => what.to_owned(),
+    }
+}
+
+/// Only the ports are sure to be there: RFC 792 promises 8 bytes of what follows the IP header.
+fn original_packet(bytes: &[u8]) -> Option<String> {
+    let sliced = LaxSlicedPacket::from_ip(bytes).ok()?;
+    let (net, source, destination) = sliced.net.as_ref().and_then(addresses)?;
+    let inner = net.ip_payload_ref()?;
+    let protocol = protocol_name(inner.ip_number);
+    let ports = match (inner.ip_number, inner.payload) {
+        (IpNumber::TCP | IpNumber::UDP, [a, b, c, d, ..])
+            if fragment(net).is_none_or(|(offset, _)| offset == 0) =>
+        {
+            Some((u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d])))
+        }
+        _ => None,
+    };
+    Some(match ports {
+        Some((from, to)) => {
+            format!("{} > {} {protocol}", SocketAddr::new(source, from), SocketAddr::new(destination, to))
+        }
+        None => format!("{source} > {destination} {protocol}"),
+    })
+}
+
+fn protocol_name(protocol: IpNumber) -> String {
+    match protocol {
+        IpNumber::TCP => "TCP".to_owned(),
+        IpNumber::UDP => "UDP".to_owned(),
+        IpNumber::ICMP => "ICMP".to_owned(),
+        IpNumber::IPV6_ICMP => "ICMPv6".to_owned(),
+        IpNumber::IGMP => "IGMP".to_owned(),
+        IpNumber(other) => format!("IP protocol {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sample;
+
+    fn line(frame: &str) -> String {
+        Decoder::new().packet(&sample::bytes(frame)).expect("not chatter").line
+    }
+
+    #[test]
+    fn a_tcp_connection_line_by_line() {
+        let mut decoder = Decoder::new();
+        let packets: Vec<Packet> =
+            sample::TCP_IPV4.iter().filter_map(|frame| decoder.packet(&sample::bytes(frame))).collect();
+        let lines: Vec<&str> = packets.iter().map(|packet| packet.line.as_str()).collect();
+        assert_eq!(
+            lines,
+            [
+                "127.0.0.1:44742 > 127.0.0.1:6797 TCP SYN",
+                "127.0.0.1:6797 > 127.0.0.1:44742 TCP SYN ACK",
+                "127.0.0.1:44742 > 127.0.0.1:6797 TCP ACK",
+                r#"127.0.0.1:44742 > 127.0.0.1:6797 TCP PSH ACK, 22 bytes "Hello from KungfuDev\r\n""#,
+                "127.0.0.1:6797 > 127.0.0.1:44742 TCP ACK",
+                "127.0.0.1:6797 > 127.0.0.1:44742 TCP FIN ACK",
+                "127.0.0.1:44742 > 127.0.0.1:6797 TCP ACK",
+            ]
+        );
+        let pure: Vec<bool> = packets.iter().map(|packet| packet.pure_ack).collect();
+        assert_eq!(pure, [false, false, false, false, true, false, true]);
+        let message = &packets[3];
+        let (offset, length) = message.payload;
+        assert_eq!(&message.bytes[offset..offset + length], b"Hello from KungfuDev\r\n");
+        assert_eq!(packets[0].payload, (0, 0));
+    }
+
+    #[test]
+    fn ipv6_addresses_stand_in_brackets() {
+        assert_eq!(
+            line(sample::TCP_IPV6),
+            r#"[::1]:54770 > [::1]:6797 TCP PSH ACK, 22 bytes "Hello from KungfuDev\r\n""#
+        );
+        assert_eq!(line(sample::UDP_IPV6), r#"[::1]:49793 > [::1]:6797 UDP, 5 bytes "Hello""#);
+    }
+
+    #[test]
+    fn a_refused_connection_is_a_reset() {
+        assert_eq!(line(sample::RESET), "127.0.0.1:9 > 127.0.0.1:56168 TCP RST ACK");
+    }
+
+    #[test]
+    fn an_unreachable_message_names_the_datagram_it_is_about() {
+        assert_eq!(line(sample::UDP_IPV4), r#"127.0.0.1:47432 > 127.0.0.1:6797 UDP, 5 bytes "Hello""#);
+        assert_eq!(
+            line(sample::UNREACHABLE_IPV4),
+            "127.0.0.1 > 127.0.0.1 ICMP destination unreachable: port unreachable \
+             (for 127.0.0.1:47432 > 127.0.0.1:6797 UDP)"
+        );
+        assert_eq!(
+            line(sample::UNREACHABLE_IPV6),
+            "::1 > ::1 ICMPv6 destination unreachable: port unreachable (for [::1]:49793 > [::1]:6797 UDP)"
+        );
+    }
+
+    #[test]
+    fn echo_request_and_reply() {
+        assert_eq!(line(sample::ECHO_REQUEST), "127.0.0.1 > 127.0.0.1 ICMP echo request");
+        assert_eq!(line(sample::ECHO_REPLY), "127.0.0.1 > 127.0.0.1 ICMP echo reply");
+    }
+
+    #[test]
+    fn fragments_say_where_they_belong() {
+        let [first, second] = sample::fragments_ipv4();
+        let line = |frame: &[u8]| Decoder::new().packet(frame).expect("not chatter").line;
+        assert_eq!(line(&first), "127.0.0.1 > 127.0.0.1 IPv4 fragment, offset 0, 1480 bytes");
+        assert_eq!(line(&second), "127.0.0.1 > 127.0.0.1 IPv4 fragment, offset 1480, 528 bytes");
+        let [first, second] = sample::fragments_ipv6();
+        assert_eq!(line(&first), "::1 > ::1 IPv6 fragment, offset 0, 1448 bytes");
+        assert_eq!(line(&second), "::1 > ::1 IPv6 fragment, offset 1448, 560 bytes");
+    }
+
+    #[test]
+    fn what_is_cut_off_or_unknown_still_gets_a_line() {
+        let whole = sample::bytes(sample::TCP_IPV4[3]);
+        let cut = |length: usize| Decoder::new().packet(&whole[..length]).expect("not chatter").line;
+        assert_eq!(cut(5), "damaged Ethernet frame, 5 bytes");
+        assert_eq!(cut(20), "Ethernet damaged IPv4, 20 bytes");
+        assert_eq!(cut(44), "127.0.0.1 > 127.0.0.1 damaged TCP, 10 bytes");
+        assert_eq!(cut(70), r#"127.0.0.1:44742 > 127.0.0.1:6797 TCP PSH ACK, 4 bytes "Hell""#);
+        assert_eq!(line("000000000000000000000000088899"), "Ethernet type 0x0888, 15 bytes");
+        assert_eq!(line("0000000000000000000000000806"), "Ethernet ARP, 14 bytes");
+    }
+
+    #[test]
+    fn the_housekeeping_of_ipv6_is_passed_over() {
+        // A neighbour solicitation and a multicast listener report, as an interface sends them when it comes up.
+        for chatter in [sample::NEIGHBOUR_SOLICITATION, sample::LISTENER_REPORT] {
+            assert_eq!(Decoder::new().packet(&sample::bytes(chatter)), None);
+        }
+    }
+
+    #[test]
+    fn a_payload_is_escaped_and_cut() {
+        assert_eq!(quoted("Zürich\t\"\\\0\u{1b}\u{85}".as_bytes(), 64), r#""Zürich\t\"\\\x00\x1b\u{85}""#);
+        assert_eq!(quoted(b"ok\xff\xfe", 64), r#""ok\xff\xfe""#);
+        assert_eq!(quoted(&[b'x'; 65], 64), format!("\"{}\"...", "x".repeat(64)));
+        assert_eq!(quoted("aé".as_bytes(), 2), r#""a"..."#);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_at_all(frame in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Decoder::new().packet(&frame);
+        }
+
+        #[test]
+        fn any_damage_to_a_real_frame(
+            sample in proptest::sample::select(sample::ALL.to_vec()),
+            length in 0..200_usize,
+            damage in proptest::collection::vec((0..200_usize, any::<u8>()), 0..8),
+        ) {
+            let mut frame = sample::bytes(sample);
+            frame.truncate(length);
+            for (at, byte) in damage {
+                if let Some(place) = frame.get_mut(at) {
+                    *place = byte;
+                }
+            }
+            if let Some(packet) = Decoder::new().packet(&frame) {
+                let (offset, length) = packet.payload;
+                prop_assert!(frame.get(offset..offset + length).is_some());
+                prop_assert!(!packet.line.contains(['\n', '\r', '\x1b']));
+            }
+        }
+    }
+}

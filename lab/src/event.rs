@@ -1,0 +1,68 @@
+//! What was seen, where and when: the one type that terminals and observers send and that a replay consumes.
+
+use std::fmt;
+use std::time::SystemTime;
+
+/// One thing that was seen. Events of one lane arrive in their own order; `at` orders events of different lanes.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// When it happened, by the clock that strace and the packet socket use too.
+    pub at: SystemTime,
+    /// Where it was seen.
+    pub lane: Lane,
+    /// What was seen.
+    pub what: What,
+}
+
+/// Where something is seen: the stream of lines that the blocks of a page consume in order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// What appears in the terminal of this name.
+    Terminal(String),
+    /// The system calls of the programs in the terminal of this name.
+    Calls(String),
+    /// The packets on the private network.
+    Packets,
+}
+
+impl fmt::Display for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Terminal(name) => write!(f, "terminal \"{name}\""),
+            Self::Calls(name) => write!(f, "system calls of \"{name}\""),
+            Self::Packets => f.write_str("packets"),
+        }
+    }
+}
+
+/// What was seen in a lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// One whole line, without its line end: of a terminal, or one system call.
+    Line(String),
+    /// Only terminals: what stands after the last line end so far; a later `Line` or `Partial` replaces it.
+    Partial(String),
+    /// Only terminals: the shell is back at its prompt; `status` is the exit status (`$?`) of the last command.
+    Prompt {
+        /// 0..=255, as the shell reports it.
+        status: i32,
+    },
+    /// Only terminals: the shell has ended.
+    Closed,
+    /// Only packets: one packet.
+    Packet(Packet),
+}
+
+/// One packet, as it passed the loopback interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packet {
+    /// The whole frame, Ethernet header first.
+    pub bytes: Vec<u8>,
+    /// The packet in one line, as a page shows it.
+    pub line: String,
+    /// Offset and length of the payload of TCP or UDP in `bytes`; the length is 0 where there is none.
+    pub payload: (usize, usize),
+    /// Whether it is TCP, carries no payload, has ACK as its only flag and does not complete a handshake: when such a
+    /// packet is sent (at once, delayed, or merged with another) is the kernel's own business.
+    pub pure_ack: bool,
+}

@@ -1,0 +1,201 @@
+//! A real program as a child process, for the tests of the parts.
+//!
+//! A test waits for the lines that it expects; every wait has a bound, after which the error tells what had come.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::io::{self, BufRead, BufReader, Read, Write as _};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::missing::Missing;
+
+/// How long a wait may take before it is an error; far more than any program here needs.
+pub const BOUND: Duration = Duration::from_secs(20);
+
+/// A program that runs. Dropped while it still runs, it is killed.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+    errors: Option<JoinHandle<String>>,
+}
+
+/// A program that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Every line of its standard output, from the first.
+    pub lines: Vec<String>,
+    /// Its standard error.
+    pub errors: String,
+}
+
+impl Process {
+    /// Starts `program` with an empty standard input and without the `RUST_*` and `CARGO_*` variables of the test,
+    /// which would change what it says.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start<A: AsRef<OsStr>>(program: &str, arguments: &[A]) -> io::Result<Self> {
+        let mut command = command(program);
+        command.args(arguments);
+        Self::spawn(command)
+    }
+
+    /// Starts `command`, as [`command`] made it or otherwise; its output is read by this `Process`.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn spawn(mut command: Command) -> io::Result<Self> {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(|error| {
+            io::Error::other(format!("start {}: {error}", command.get_program().display()))
+        })?;
+        let (sender, lines) = channel();
+        if let Some(output) = child.stdout.take() {
+            thread::spawn(move || {
+                let mut output = BufReader::new(output);
+                let mut line = Vec::new();
+                while matches!(output.read_until(b'\n', &mut line), Ok(1..)) {
+                    let text = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
+                    if sender.send(text).is_err() {
+                        break;
+                    }
+                    line.clear();
+                }
+            });
+        }
+        let errors = child.stderr.take().map(|mut errors| {
+            thread::spawn(move || {
+                let mut bytes = Vec::new();
+                let _ = errors.read_to_end(&mut bytes);
+                String::from_utf8_lossy(&bytes).into_owned()
+            })
+        });
+        Ok(Self { child, lines, seen: Vec::new(), errors })
+    }
+
+    /// The process, to type into its standard input or to send it a signal.
+    pub fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// The next line of standard output.
+    ///
+    /// # Errors
+    /// The output has ended, or nothing comes within [`BOUND`].
+    pub fn line(&mut self) -> io::Result<String> {
+        self.next().map_err(|error| match error {
+            RecvTimeoutError::Timeout => self.complain("no further line came in time"),
+            RecvTimeoutError::Disconnected => self.complain("the output has ended"),
+        })
+    }
+
+    fn next(&mut self) -> Result<String, RecvTimeoutError> {
+        let line = self.lines.recv_timeout(BOUND)?;
+        self.seen.push(line.clone());
+        Ok(line)
+    }
+
+    /// Reads lines up to the one that begins with `start`, and gives what stands behind it.
+    ///
+    /// # Errors
+    /// As [`line`](Self::line).
+    pub fn wait_for(&mut self, start: &str) -> io::Result<String> {
+        loop {
+            if let Some(rest) = self.line()?.strip_prefix(start) {
+                return Ok(rest.to_owned());
+            }
+        }
+    }
+
+    /// Reads lines up to the one that begins with `start` and goes on with an IP:PORT.
+    ///
+    /// # Errors
+    /// As [`line`](Self::line), or no address stands there.
+    pub fn wait_for_address(&mut self, start: &str) -> io::Result<SocketAddr> {
+        let rest = self.wait_for(start)?;
+        rest.parse().map_err(|_| self.complain(&format!("{rest:?} is not an address")))
+    }
+
+    /// Waits until the program ends.
+    ///
+    /// # Errors
+    /// It does not within [`BOUND`].
+    pub fn end(mut self) -> io::Result<Ended> {
+        loop {
+            match self.next() {
+                Ok(_) => {}
+                // Its output is closed; a program does that by ending.
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => return Err(self.complain("it did not end in time")),
+            }
+        }
+        let status = self.child.wait()?;
+        Ok(Ended { status, lines: std::mem::take(&mut self.seen), errors: self.errors() })
+    }
+
+    fn errors(&mut self) -> String {
+        self.errors.take().and_then(|reader| reader.join().ok()).unwrap_or_default()
+    }
+
+    /// An error that tells what the program had said. It is killed, so that its standard error is whole.
+    fn complain(&mut self, what: &str) -> io::Error {
+        let _ = self.child.kill();
+        let mut text = format!("{what}; so far it said:");
+        for line in &self.seen {
+            let _ = write!(text, "\n  {line}");
+        }
+        io::Error::other(text + "\nand on standard error:\n" + &self.errors())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `program` with an empty standard input and without the `RUST_*` and `CARGO_*` variables of the test.
+#[must_use]
+pub fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"RUST_") || name.as_encoded_bytes().starts_with(b"CARGO_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Whether `program` is installed; where it is not, the check `what` is named as [`not_checked`].
+///
+/// # Errors
+/// It is missing, and `LAB_REQUIRE=all` is set.
+pub fn installed(program: &str, package: &str, what: &str) -> Result<bool, Missing> {
+    let found = std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()));
+    if found {
+        return Ok(true);
+    }
+    not_checked(what, Missing::program(program, package)).map(|()| false)
+}
+
+/// Says that the check `what` was not made on this machine, on standard error, past the test runner's capture.
+///
+/// # Errors
+/// `LAB_REQUIRE=all` is set: then a gap is a failure.
+pub fn not_checked(what: &str, missing: Missing) -> Result<(), Missing> {
+    if std::env::var_os("LAB_REQUIRE").is_some_and(|wish| wish == "all") {
+        return Err(missing);
+    }
+    let _ = writeln!(io::stderr().lock(), "NOT CHECKED {what}: {missing}");
+    Ok(())
+}

@@ -1,0 +1,902 @@
+//! Plays a page: types what it types, waits for what it shows.
+//!
+//! Each terminal, the system calls of each terminal, and the packets are a *stream* of lines. The blocks of a page
+//! consume them in document order, which is time order: a block waits until as many lines have come as it shows, then
+//! the next one plays. Nothing sleeps: every wait is for an event, with a bound.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::compare::{self, Renaming, Row};
+use crate::error::{Error, Result};
+use crate::event::{Event, Lane, Packet, What};
+use crate::frame;
+use crate::missing::Missing;
+use crate::network::{self, Network};
+use crate::packets::Packets;
+use crate::page::{Block, Console, Frame, Input, Kind, Page};
+use crate::syscalls::Syscalls;
+use crate::terminal::Terminal;
+use crate::tools;
+
+/// A stream from which nothing comes for so long has said what it had to say. Only a page that already differs, or
+/// that has ended with a program still running, waits for it.
+const QUIET: Duration = Duration::from_millis(500);
+const QUIET_AT_THE_END: Duration = Duration::from_millis(100);
+
+/// How a page is played.
+#[derive(Debug)]
+pub struct Stage<'a> {
+    /// Where commands run: the root of the workspace.
+    pub root: PathBuf,
+    /// Where programs live.
+    pub network: &'a Network,
+    /// Go on where a line did not come: the page is being rewritten.
+    pub update: bool,
+}
+
+/// Watches a page being played. A method that takes its time holds the next block back, not the programs.
+pub trait Watcher {
+    /// The block is about to play.
+    ///
+    /// # Errors
+    /// Ends the play.
+    fn block(&mut self, _block: &Block) -> Result<()> {
+        Ok(())
+    }
+
+    /// This is typed into the terminal: its echo follows as an event.
+    fn typed(&mut self, _terminal: &str, _input: &Input) {}
+
+    /// Something was seen.
+    fn event(&mut self, _event: &Event) {}
+
+    /// The block cannot be played on this machine.
+    fn not_checked(&mut self, _block: &Block, _missing: &Missing) {}
+}
+
+/// Watches nothing.
+#[derive(Debug)]
+pub struct Unwatched;
+
+impl Watcher for Unwatched {}
+
+/// What playing a page came to.
+#[derive(Debug)]
+pub struct Run {
+    /// One for each block of the page, in order.
+    pub outcomes: Vec<Outcome>,
+    /// Which values of the page stood for which of the run.
+    pub renaming: Renaming,
+}
+
+/// What a block came to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is not of the kind that plays.
+    NotPlayed,
+    /// Played and compared.
+    Played(Played),
+    /// This machine lacks what it takes.
+    NotChecked(Missing),
+    /// A block before it could not go on.
+    NotReached,
+}
+
+/// A block that was played.
+#[derive(Debug, Default)]
+pub struct Played {
+    /// For each step of a console block, or once for any other: the comparison.
+    pub steps: Vec<Comparison>,
+    /// What else is wrong: line on the page, sentence.
+    pub complaints: Vec<(usize, String)>,
+}
+
+/// The lines that a step shows and those that came.
+#[derive(Debug)]
+pub struct Comparison {
+    /// The step's lines, as indices into the block's lines.
+    pub expected: Range<usize>,
+    /// What came.
+    pub came: Vec<Came>,
+    /// How they differ; `Gone` and `Same` count lines of the block from its first, `New` counts lines of `came`.
+    pub rows: Vec<Row>,
+    /// Why nothing more came, where the page shows more.
+    pub stuck: Option<String>,
+}
+
+/// A line that came.
+#[derive(Debug)]
+pub struct Came {
+    /// As the run said it.
+    pub text: String,
+    /// A pure ACK: the page may show it or not.
+    pub lenient: bool,
+}
+
+impl Comparison {
+    /// Whether the page shows what came.
+    #[must_use]
+    pub fn agrees(&self) -> bool {
+        compare::equal(&self.rows)
+    }
+}
+
+impl Played {
+    /// Whether the block shows what came.
+    #[must_use]
+    pub fn agrees(&self) -> bool {
+        self.steps.iter().all(Comparison::agrees)
+    }
+}
+
+/// Why a page does not go on.
+enum Stop {
+    /// The block says why.
+    Stuck,
+    /// This machine lacks what the rest takes.
+    Missing(Missing),
+    /// The laboratory itself failed.
+    Failed(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Plays the page from its first block to its last, and ends what still runs.
+///
+/// # Errors
+/// When the laboratory itself fails: no terminal, no thread, a setting refused. What differs is not an error but in the
+/// run.
+pub fn play(page: &Page, stage: &Stage<'_>, watcher: &mut dyn Watcher) -> Result<Run> {
+    if let Some(missing) = stage.network.missing()
+        && (page.settings.private || !page.settings.sysctls.is_empty())
+    {
+        let outcomes = page.blocks.iter().map(|block| {
+            if block.is_played() { Outcome::NotChecked(missing.clone()) } else { Outcome::NotPlayed }
+        });
+        return Ok(Run { outcomes: outcomes.collect(), renaming: Renaming::new(network::ephemeral_ports()) });
+    }
+    if matches!(stage.network, Network::Private) {
+        network::fresh()?;
+    }
+    for (name, value) in &page.settings.sysctls {
+        network::set(name, value)?;
+    }
+    Replay::new(page, stage, watcher)?.play()
+}
+
+/// A stream of one lane.
+#[derive(Default)]
+struct Stream {
+    seen: VecDeque<Seen>,
+    /// What stands in a terminal after its last line.
+    partial: String,
+    /// The shell, or the observer, has ended.
+    closed: bool,
+    /// The block that consumed from it last: whatever comes unasked belongs after it.
+    owner: Option<usize>,
+    /// The command whose exit status the next prompt tells.
+    running: Option<Running>,
+}
+
+enum Seen {
+    Line(String),
+    Prompt(i32),
+    Packet(Packet),
+}
+
+/// Where on the page something stands.
+#[derive(Clone, Copy)]
+struct Place {
+    /// The index of the block.
+    block: usize,
+    line: usize,
+}
+
+/// A command that was typed.
+struct Running {
+    at: Place,
+    /// A control key was typed into it: it may end by a signal.
+    interrupted: bool,
+}
+
+/// Why no more lines were taken.
+#[derive(PartialEq, Eq)]
+enum End {
+    Enough,
+    /// The shell is back at its prompt, or has ended.
+    Over,
+    Timeout,
+}
+
+struct Replay<'a> {
+    page: &'a Page,
+    stage: &'a Stage<'a>,
+    watcher: &'a mut dyn Watcher,
+    outcomes: Vec<Outcome>,
+    renaming: Renaming,
+    streams: BTreeMap<Lane, Stream>,
+    /// Every packet of the page so far.
+    packets: Vec<Packet>,
+    /// Lines of the page, as block and line, that are pure ACKs.
+    pure_acks: HashSet<(usize, usize)>,
+    // Dropped in this order: programs, then those who watch them.
+    terminals: BTreeMap<String, Terminal>,
+    traces: BTreeMap<String, std::result::Result<Syscalls, Missing>>,
+    capture: std::result::Result<Packets, Missing>,
+    sender: Sender<Event>,
+    events: Receiver<Event>,
+    scratch: TempDir,
+}
+
+impl<'a> Replay<'a> {
+    fn new(page: &'a Page, stage: &'a Stage<'a>, watcher: &'a mut dyn Watcher) -> Result<Self> {
+        let (sender, events) = channel();
+        let capture = match stage.network {
+            Network::Private => Packets::start(sender.clone())
+                .map_err(|error| Missing { what: format!("no packets: {error}"), remedy: None }),
+            Network::Host(missing, _) => Err(missing.clone()),
+        };
+        Ok(Self {
+            page,
+            stage,
+            watcher,
+            outcomes: Vec::new(),
+            renaming: Renaming::new(network::ephemeral_ports()),
+            streams: BTreeMap::new(),
+            packets: Vec::new(),
+            pure_acks: pure_acks(page),
+            terminals: BTreeMap::new(),
+            traces: BTreeMap::new(),
+            capture,
+            sender,
+            events,
+            scratch: TempDir::new().map_err(|error| Error::of("make a temporary directory", error))?,
+        })
+    }
+
+    fn play(mut self) -> Result<Run> {
+        let mut stop: Option<Stop> = None;
+        for (index, block) in self.page.blocks.iter().enumerate() {
+            let outcome = match &stop {
+                _ if !block.is_played() => Outcome::NotPlayed,
+                None => Outcome::Played(Played::default()),
+                Some(Stop::Missing(missing)) => {
+                    self.watcher.not_checked(block, missing);
+                    Outcome::NotChecked(missing.clone())
+                }
+                Some(_) => Outcome::NotReached,
+            };
+            let plays = matches!(outcome, Outcome::Played(_));
+            self.outcomes.push(outcome);
+            if !plays {
+                continue;
+            }
+            self.watcher.block(block)?;
+            match self.block(index, block) {
+                Ok(()) => {}
+                Err(Stop::Failed(error)) => return Err(error),
+                Err(reason) => {
+                    if let Stop::Missing(missing) = &reason {
+                        self.not_checked(index, missing);
+                    }
+                    stop = Some(reason);
+                }
+            }
+        }
+        if stop.is_none() {
+            self.leftovers();
+        }
+        self.interrupt();
+        self.compare();
+        Ok(Run { outcomes: self.outcomes, renaming: self.renaming })
+    }
+
+    fn block(&mut self, index: usize, block: &Block) -> std::result::Result<(), Stop> {
+        let whole = 0..block.lines.len();
+        let gap = match &block.kind {
+            Kind::Calls(terminal) => self.traces.get(terminal).and_then(|trace| trace.as_ref().err()),
+            Kind::Packets | Kind::Frame(_) => self.capture.as_ref().err(),
+            _ => None,
+        };
+        if let Some(missing) = gap.cloned() {
+            // This block cannot be checked here; the next one may be.
+            self.not_checked(index, &missing);
+            return Ok(());
+        }
+        match &block.kind {
+            Kind::Console(console) => self.console(index, block, console),
+            Kind::Calls(terminal) if self.traces.contains_key(terminal) => {
+                self.expect(index, &Lane::Calls(terminal.clone()), whole)
+            }
+            Kind::Calls(terminal) => {
+                let sentence = format!("no block before this one says `trace` in terminal \"{terminal}\"");
+                self.complain(Place { block: index, line: block.line }, sentence);
+                Err(Stop::Stuck)
+            }
+            Kind::Packets => self.expect(index, &Lane::Packets, whole),
+            Kind::Frame(which) => self.frame(index, block, *which),
+            Kind::Excerpt { .. } | Kind::Unchecked => Ok(()),
+        }
+    }
+
+    fn console(&mut self, index: usize, block: &Block, console: &Console) -> std::result::Result<(), Stop> {
+        let name = &console.terminal;
+        let lane = Lane::Terminal(name.clone());
+        self.open(name)?;
+        if console.trace
+            && let Some(calls) = self.streams.get_mut(&Lane::Calls(name.clone()))
+            && calls.owner.is_none()
+        {
+            calls.seen.clear(); // watched from here on
+        }
+        for step in &console.steps {
+            // The line of the command, or of the fence.
+            let at = Place { block: index, line: block.line + step.expected.start };
+            match &step.input {
+                Input::Nothing => {}
+                Input::Command(command) => self.command(at, name, &lane, command)?,
+                Input::Text(_) | Input::Control(_) => self.input(at, name, &lane, &step.input)?,
+            }
+            self.stream(&lane).owner = Some(index);
+            self.expect(index, &lane, step.expected.clone())?;
+        }
+        if let Some(expected) = console.exit {
+            self.back_at_prompt(Place { block: index, line: block.line }, &lane)?;
+            if let Some(status) = self.prompt(&lane)
+                && self.stream(&lane).running.take().is_some()
+                && status != expected
+            {
+                let sentence =
+                    format!("the command ended with exit status {status}, the page says exit={expected}");
+                self.complain(Place { block: index, line: block.line }, sentence);
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the terminal on first use, under a tracer if any block of the page wants to see its calls.
+    fn open(&mut self, name: &str) -> std::result::Result<(), Stop> {
+        if self.terminals.contains_key(name) {
+            return Ok(());
+        }
+        let traces: Vec<&Console> = self
+            .page
+            .blocks
+            .iter()
+            .filter_map(|block| match &block.kind {
+                Kind::Console(console) if console.terminal == name && console.trace => Some(console),
+                _ => None,
+            })
+            .collect();
+        let mut prefix = Vec::new();
+        if !traces.is_empty() {
+            let also: Vec<String> = traces.iter().flat_map(|console| console.calls.clone()).collect();
+            let trace = match Syscalls::available() {
+                Ok(()) => {
+                    let (trace, words) =
+                        Syscalls::start(name, self.scratch.path(), &also, self.sender.clone())
+                            .map_err(|error| Error::of(format!("trace terminal \"{name}\""), error))?;
+                    prefix = words;
+                    Ok(trace)
+                }
+                Err(missing) => Err(missing),
+            };
+            self.traces.insert(name.to_owned(), trace);
+        }
+        let terminal = Terminal::open(name, &prefix, &self.stage.root, self.sender.clone())?;
+        self.terminals.insert(name.to_owned(), terminal);
+        let lane = Lane::Terminal(name.to_owned());
+        let deadline = self.deadline();
+        while self.prompt(&lane).is_none() {
+            // What a shell says before its first prompt is not the page's.
+            if self.stream(&lane).seen.pop_front().is_some() {
+                continue;
+            }
+            if self.stream(&lane).closed || !self.next_event(deadline) {
+                return Err(Stop::Failed(Error::new(format!(
+                    "the shell of terminal \"{name}\" gives no prompt"
+                ))));
+            }
+        }
+        Ok(())
+    }
+
+    fn command(
+        &mut self,
+        at: Place,
+        name: &str,
+        lane: &Lane,
+        command: &str,
+    ) -> std::result::Result<(), Stop> {
+        if let Some(missing) = tools::missing(command) {
+            return Err(Stop::Missing(missing));
+        }
+        self.back_at_prompt(at, lane)?;
+        let stream = self.stream(lane);
+        let running = stream.running.replace(Running { at, interrupted: false });
+        if let Some(Seen::Prompt(status)) = stream.seen.pop_front()
+            && let Some(running) = running
+            && command.trim() != "echo $?"
+        {
+            self.status(&running, status);
+        }
+        self.watcher.typed(name, &Input::Command(command.to_owned()));
+        let command = self.renaming.to_run(command);
+        self.terminal(name)?.enter(&command)?;
+        self.echo(lane, &command);
+        Ok(())
+    }
+
+    fn input(&mut self, at: Place, name: &str, lane: &Lane, input: &Input) -> std::result::Result<(), Stop> {
+        if self.prompt(lane).is_some() || self.stream(lane).closed {
+            self.complain(at, "nothing runs in this terminal that would read what is typed".into());
+            return Err(Stop::Stuck);
+        }
+        self.watcher.typed(name, input);
+        match input {
+            Input::Text(text) => {
+                let text = self.renaming.to_run(text);
+                self.terminal(name)?.enter(&text)?;
+            }
+            Input::Control(key) => {
+                if let Some(running) = &mut self.stream(lane).running {
+                    running.interrupted = true;
+                }
+                self.terminal(name)?.press(*key)?;
+            }
+            Input::Nothing | Input::Command(_) => {}
+        }
+        Ok(())
+    }
+
+    fn terminal(&self, name: &str) -> Result<&Terminal> {
+        self.terminals.get(name).ok_or_else(|| Error::new(format!("terminal \"{name}\" is not open")))
+    }
+
+    /// The shell's prompt, if it is the next thing in the stream.
+    fn prompt(&mut self, lane: &Lane) -> Option<i32> {
+        match self.stream(lane).seen.front() {
+            Some(Seen::Prompt(status)) => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// Waits for the prompt; lines before it were not on the page and belong to the block that showed the last ones.
+    fn back_at_prompt(&mut self, at: Place, lane: &Lane) -> std::result::Result<(), Stop> {
+        let (extra, end) = self.take(lane, usize::MAX);
+        self.came_unasked(lane, extra);
+        let sentence = match end {
+            End::Over if !self.stream(lane).closed => return Ok(()),
+            End::Over => format!("{lane} is closed: its shell has ended"),
+            _ => format!("the command before it still runs after {} s", self.page.settings.timeout.as_secs()),
+        };
+        self.complain(at, sentence);
+        Err(Stop::Stuck)
+    }
+
+    /// Takes the terminal's echo of a command out of the stream: on the page it is the line `$ command`.
+    fn echo(&mut self, lane: &Lane, command: &str) {
+        let deadline = self.deadline();
+        loop {
+            match self.stream(lane).seen.pop_front() {
+                Some(Seen::Line(text)) if text == command => return,
+                Some(Seen::Line(text)) => self.came_unasked(lane, vec![Came { text, lenient: false }]),
+                Some(seen) => {
+                    self.stream(lane).seen.push_front(seen);
+                    return;
+                }
+                None => {
+                    if !self.next_event(deadline) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for as many lines as the page shows there. If they are others, or fewer, then for whatever else comes.
+    fn expect(&mut self, index: usize, lane: &Lane, expected: Range<usize>) -> std::result::Result<(), Stop> {
+        self.stream(lane).owner = Some(index);
+        let count = expected.clone().filter(|line| !self.is_lenient(index, *line)).count();
+        let (came, end) = self.take(lane, count);
+        let mut comparison = Comparison { expected: expected.clone(), came, rows: Vec::new(), stuck: None };
+        // Bound for good only when equal: the lines of later blocks must agree.
+        let mut renaming = self.renaming.clone();
+        comparison.rows = self.rows(index, &comparison, &mut renaming);
+        let agrees = end == End::Enough && comparison.agrees();
+        let stuck = end == End::Timeout && !self.stage.update;
+        if !agrees && !stuck {
+            comparison.came.extend(self.take_until_quiet(lane, QUIET));
+            renaming = self.renaming.clone();
+            comparison.rows = self.rows(index, &comparison, &mut renaming);
+        }
+        self.renaming = renaming;
+        if self.stage.update && self.is_last(index, lane) {
+            // What comes now is this block's; what comes later was caused by later blocks and wants one of its own.
+            comparison.came.extend(self.take_until_quiet(lane, QUIET_AT_THE_END));
+        }
+        if stuck {
+            let seconds = self.page.settings.timeout.as_secs();
+            let partial = &self.stream(lane).partial;
+            comparison.stuck = Some(match partial.as_str() {
+                "" => format!("nothing more came within {seconds} s"),
+                partial => {
+                    format!("nothing more came within {seconds} s after \"{partial}\", without a line end")
+                }
+            });
+        }
+        if let Some(played) = self.played(index) {
+            played.steps.push(comparison);
+        }
+        if stuck { Err(Stop::Stuck) } else { Ok(()) }
+    }
+
+    /// Whether no later block shows this lane.
+    fn is_last(&self, index: usize, lane: &Lane) -> bool {
+        self.page.blocks.iter().skip(index + 1).all(|block| block.lane().as_ref() != Some(lane))
+    }
+
+    /// Waits for the packet, then compares its fields.
+    fn frame(&mut self, index: usize, block: &Block, which: Frame) -> std::result::Result<(), Stop> {
+        let deadline = self.deadline();
+        while self.packet(which).is_none() {
+            if !self.next_event(deadline) {
+                let seconds = self.page.settings.timeout.as_secs();
+                let at = Place { block: index, line: block.line };
+                self.complain(at, format!("no such packet came within {seconds} s"));
+                return Err(Stop::Stuck);
+            }
+        }
+        let lines = self.packet(which).map(|packet| frame::lines(&packet.bytes)).unwrap_or_default();
+        let came = lines.into_iter().map(|text| Came { text, lenient: false }).collect();
+        let mut comparison =
+            Comparison { expected: 0..block.lines.len(), came, rows: Vec::new(), stuck: None };
+        let mut renaming = self.renaming.clone();
+        comparison.rows = self.rows(index, &comparison, &mut renaming);
+        self.renaming = renaming;
+        if let Some(played) = self.played(index) {
+            played.steps.push(comparison);
+        }
+        Ok(())
+    }
+
+    fn packet(&self, which: Frame) -> Option<&Packet> {
+        match which {
+            Frame::Data => self.packets.iter().find(|packet| packet.payload.1 > 0),
+            Frame::Number(number) => self.packets.get(number - 1),
+        }
+    }
+
+    /// Compares; the values of lines that are equal are bound in `renaming`.
+    fn rows(&self, index: usize, comparison: &Comparison, renaming: &mut Renaming) -> Vec<Row> {
+        let Some(block) = self.page.blocks.get(index) else {
+            return Vec::new();
+        };
+        let shown = |text: &str| match block.kind {
+            Kind::Frame(_) => frame::masked(text),
+            _ => text.to_owned(),
+        };
+        let (lenient, strict): (Vec<usize>, Vec<usize>) =
+            comparison.expected.clone().partition(|line| self.is_lenient(index, *line));
+        let page: Vec<String> =
+            strict.iter().filter_map(|line| block.lines.get(*line)).map(|text| shown(text)).collect();
+        let (came, run): (Vec<usize>, Vec<String>) = comparison
+            .came
+            .iter()
+            .enumerate()
+            .filter(|(_, came)| !came.lenient)
+            .map(|(index, came)| (index, shown(&came.text)))
+            .unzip();
+        let mut rows: Vec<Row> = compare::rows(&page, &run, renaming)
+            .into_iter()
+            .filter_map(|row| {
+                Some(match row {
+                    Row::Same(line) => Row::Same(*strict.get(line)?),
+                    Row::Gone(line) => Row::Gone(*strict.get(line)?),
+                    Row::New(line) => Row::New(*came.get(line)?),
+                })
+            })
+            .collect();
+        for line in lenient {
+            let known = block.lines.get(line).is_some_and(|text| self.flows(&renaming.to_run(text)));
+            let after = |row: &Row| matches!(row, Row::Same(other) | Row::Gone(other) if *other > line);
+            let at = rows.iter().position(after).unwrap_or(rows.len());
+            rows.insert(at, if known { Row::Same(line) } else { Row::Gone(line) });
+        }
+        rows
+    }
+
+    /// Whether the line of the page is a pure ACK, for which nobody waits.
+    fn is_lenient(&self, index: usize, line: usize) -> bool {
+        self.pure_acks.contains(&(index, line))
+    }
+
+    /// Whether any packet went the way of this one.
+    fn flows(&self, line: &str) -> bool {
+        let way = line.split(" TCP ").next();
+        self.packets.iter().any(|packet| packet.line.split(" TCP ").next() == way)
+    }
+
+    /// What came after the last block of each stream.
+    fn leftovers(&mut self) {
+        let mut quiet = Instant::now() + QUIET_AT_THE_END;
+        while self.next_event(quiet) {
+            quiet = Instant::now() + QUIET_AT_THE_END;
+        }
+        for (lane, mut stream) in std::mem::take(&mut self.streams) {
+            // A page need not show calls and packets; but what it shows is whole.
+            let Some(owner) = stream.owner else { continue };
+            let mut came = Vec::new();
+            let mut back = None;
+            for seen in stream.seen.drain(..) {
+                match seen {
+                    Seen::Line(text) => came.push(Came { text, lenient: false }),
+                    Seen::Packet(packet) => came.push(Came { text: packet.line, lenient: packet.pure_ack }),
+                    Seen::Prompt(status) => back = Some(status),
+                }
+            }
+            if !stream.partial.is_empty() && back.is_none() {
+                came.push(Came { text: stream.partial.clone(), lenient: false });
+            }
+            if let (Some(status), Some(running)) = (back, &stream.running) {
+                self.status(running, status);
+            }
+            match came.iter().find(|came| !came.lenient) {
+                Some(first) if self.stage.update => {
+                    let line = self.page.blocks.get(owner).map_or(0, |block| block.line + block.lines.len());
+                    let sentence =
+                        format!("more came later than this block, and none shows it: {}", first.text);
+                    self.complain(Place { block: owner, line }, sentence);
+                }
+                _ => self.append(owner, came),
+            }
+            self.streams.insert(lane, stream);
+        }
+    }
+
+    /// Ends what still runs as a reader would, with ^C; whoever ignores it is killed with its terminal.
+    fn interrupt(&mut self) {
+        for terminal in self.terminals.values() {
+            let _ = terminal.press(3); // a closed terminal has nothing left to end
+        }
+        let deadline = Instant::now() + QUIET_AT_THE_END;
+        loop {
+            let prompts = self.streams.iter().filter(|(lane, stream)| {
+                matches!(lane, Lane::Terminal(_))
+                    && (stream.closed || matches!(stream.seen.back(), Some(Seen::Prompt(_))))
+            });
+            if prompts.count() == self.terminals.len() {
+                return;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.events.recv_timeout(left) {
+                Ok(event) => self.file(event),
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Compares everything once more, now that all that came is known.
+    fn compare(&mut self) {
+        let mut renaming = self.renaming.clone();
+        let mut outcomes = std::mem::take(&mut self.outcomes);
+        for (index, outcome) in outcomes.iter_mut().enumerate() {
+            let Outcome::Played(played) = outcome else {
+                continue;
+            };
+            for step in &mut played.steps {
+                step.rows = self.rows(index, step, &mut renaming);
+                if self.stage.update && !step.agrees() {
+                    // Rewritten as it was, pure ACKs and all.
+                    self.pure_acks.retain(|(block, _)| *block != index);
+                    step.came.iter_mut().for_each(|came| came.lenient = false);
+                    step.rows = self.rows(index, step, &mut renaming);
+                }
+            }
+        }
+        self.outcomes = outcomes;
+        self.renaming = renaming;
+    }
+
+    /// Takes `count` lines, pure ACKs not counted, as they come; fewer if the shell is back at its prompt.
+    fn take(&mut self, lane: &Lane, count: usize) -> (Vec<Came>, End) {
+        let deadline = self.deadline();
+        let mut came: Vec<Came> = Vec::new();
+        let mut missing = count;
+        loop {
+            let stream = self.stream(lane);
+            while missing > 0 {
+                match stream.next() {
+                    Some(next) => {
+                        missing -= usize::from(!next.lenient);
+                        came.push(next);
+                    }
+                    None if stream.is_over() => return (came, End::Over),
+                    None => break,
+                }
+            }
+            if missing == 0 {
+                return (came, End::Enough);
+            }
+            if !self.next_event(deadline) {
+                return (came, End::Timeout);
+            }
+        }
+    }
+
+    /// Takes what comes until nothing has come in this stream for a while, or the shell is back at its prompt.
+    fn take_until_quiet(&mut self, lane: &Lane, quiet: Duration) -> Vec<Came> {
+        let mut came = Vec::new();
+        let mut deadline = Instant::now() + quiet;
+        loop {
+            let stream = self.stream(lane);
+            while let Some(next) = stream.next() {
+                came.push(next);
+                deadline = Instant::now() + quiet;
+            }
+            if stream.is_over() || !self.next_event(deadline) {
+                return came;
+            }
+        }
+    }
+
+    /// Waits for one event, whatever its lane. False when none came before the deadline.
+    fn next_event(&mut self, deadline: Instant) -> bool {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match self.events.recv_timeout(left) {
+            Ok(event) => {
+                self.watcher.event(&event);
+                self.file(event);
+                true
+            }
+            // Disconnected cannot be: this replay holds a sender itself.
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => false,
+        }
+    }
+
+    /// Puts what was seen into its stream.
+    fn file(&mut self, event: Event) {
+        if let What::Packet(packet) = &event.what {
+            self.packets.push(packet.clone());
+        }
+        let stream = self.stream(&event.lane);
+        match event.what {
+            What::Line(text) => {
+                stream.partial.clear();
+                stream.seen.push_back(Seen::Line(text));
+            }
+            What::Partial(text) => stream.partial = text,
+            What::Prompt { status } => {
+                stream.partial.clear();
+                stream.seen.push_back(Seen::Prompt(status));
+            }
+            What::Closed => stream.closed = true,
+            What::Packet(packet) => stream.seen.push_back(Seen::Packet(packet)),
+        }
+    }
+
+    fn stream(&mut self, lane: &Lane) -> &mut Stream {
+        self.streams.entry(lane.clone()).or_default()
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.page.settings.timeout
+    }
+
+    fn played(&mut self, index: usize) -> Option<&mut Played> {
+        match self.outcomes.get_mut(index) {
+            Some(Outcome::Played(played)) => Some(played),
+            _ => None,
+        }
+    }
+
+    fn not_checked(&mut self, index: usize, missing: &Missing) {
+        if let (Some(block), Some(outcome)) = (self.page.blocks.get(index), self.outcomes.get_mut(index)) {
+            self.watcher.not_checked(block, missing);
+            *outcome = Outcome::NotChecked(missing.clone());
+        }
+    }
+
+    fn complain(&mut self, at: Place, sentence: String) {
+        if let Some(played) = self.played(at.block) {
+            played.complaints.push((at.line, sentence));
+        }
+    }
+
+    /// Lines that no block has asked for belong after the block that showed the last ones of their stream.
+    fn append(&mut self, owner: usize, came: Vec<Came>) {
+        if let Some(step) = self.played(owner).and_then(|played| played.steps.last_mut()) {
+            step.came.extend(came);
+        }
+    }
+
+    fn came_unasked(&mut self, lane: &Lane, came: Vec<Came>) {
+        if let Some(owner) = self.stream(lane).owner {
+            self.append(owner, came);
+        }
+    }
+
+    /// A command that failed although the page does not say so.
+    fn status(&mut self, running: &Running, status: i32) {
+        let by_signal = status > 128;
+        if status != 0 && !(running.interrupted && by_signal) {
+            let sentence = format!(
+                "this ended with exit status {status}; where that is meant, the block says exit={status}"
+            );
+            self.complain(running.at, sentence);
+        }
+    }
+}
+
+impl Stream {
+    /// The next line, if there is one before the next prompt.
+    fn next(&mut self) -> Option<Came> {
+        let came = match self.seen.front()? {
+            Seen::Line(text) => Came { text: text.clone(), lenient: false },
+            Seen::Packet(packet) => Came { text: packet.line.clone(), lenient: packet.pure_ack },
+            Seen::Prompt(_) => return None,
+        };
+        self.seen.pop_front();
+        Some(came)
+    }
+
+    /// The shell is back at its prompt, or has ended; nothing more comes by itself.
+    fn is_over(&self) -> bool {
+        match self.seen.front() {
+            Some(seen) => matches!(seen, Seen::Prompt(_)),
+            None => self.closed,
+        }
+    }
+}
+
+/// The pure ACKs among the packets that a page shows, as block and line: TCP with ACK as its only flag, no payload, and
+/// not the third packet of a handshake.
+fn pure_acks(page: &Page) -> HashSet<(usize, usize)> {
+    let mut handshakes: HashSet<(&str, &str)> = HashSet::new();
+    let mut found = HashSet::new();
+    for (index, block) in
+        page.blocks.iter().enumerate().filter(|(_, block)| matches!(block.kind, Kind::Packets))
+    {
+        for (line, text) in block.lines.iter().enumerate() {
+            let Some((way, flags)) = text.trim_end().split_once(" TCP ") else {
+                continue;
+            };
+            let Some((from, to)) = way.split_once(" > ") else {
+                continue;
+            };
+            match flags {
+                "SYN ACK" => {
+                    handshakes.insert((to, from));
+                }
+                "ACK" if !handshakes.remove(&(from, to)) => {
+                    found.insert((index, line));
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_third_packet_of_a_handshake_is_not_a_pure_ack() {
+        let text = "```text packets\na > b TCP SYN\nb > a TCP SYN ACK\na > b TCP ACK\na > b TCP ACK, 1 byte \"x\"\n```\n\n\
+                    ```text packets\nb > a TCP ACK\na > b TCP FIN ACK\n```\n";
+        let page = Page::parse(std::path::Path::new("p.md"), text.to_owned());
+        assert_eq!(pure_acks(&page), HashSet::from([(1, 0)]));
+    }
+}

@@ -1,0 +1,241 @@
+//! A terminal: a pseudoterminal with a shell in it, in a session of its own, so that `cd`, pipes and ^C do what they
+//! do under a reader's fingers.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::Child;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant, SystemTime};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use pty_process::blocking::{Command, Pty};
+
+use crate::environment;
+use crate::error::{Error, Result};
+use crate::event::{Event, Lane, What};
+use crate::tools;
+
+/// Around `$?` in the prompt: control characters that no page prints (record and unit separator).
+const BEFORE_STATUS: u8 = 0x1e;
+const AFTER_STATUS: u8 = 0x1f;
+
+/// Rows and columns: as wide as a page; programs that lay out columns, such as ss, ask for it.
+const SIZE: (u16, u16) = (50, 100);
+
+/// An open terminal. What appears in it is sent as events; dropping it ends its programs.
+pub struct Terminal {
+    name: String,
+    pty: Arc<Pty>,
+    shell: Child,
+}
+
+impl Terminal {
+    /// Opens a terminal and starts its shell in the directory `root`; `prefix` is what stands before the shell in the
+    /// command, such as a tracer with its arguments. The first event of interest is the shell's prompt.
+    ///
+    /// # Errors
+    /// When there is no pseudoterminal left or the shell cannot be started.
+    pub fn open(name: &str, prefix: &[OsString], root: &Path, events: Sender<Event>) -> Result<Self> {
+        let doing = || format!("open terminal \"{name}\"");
+        let (pty, pts) = pty_process::blocking::open().map_err(|error| Error::of(doing(), error))?;
+        let (rows, columns) = SIZE;
+        pty.resize(pty_process::Size::new(rows, columns)).map_err(|error| Error::of(doing(), error))?;
+
+        let shell: &[&str] = match tools::find("bash") {
+            Some(_) => &["bash", "--norc", "--noediting", "-i"],
+            None => &["sh", "-i"],
+        };
+        let mut words = prefix.iter().map(OsString::as_os_str).chain(shell.iter().map(OsStr::new));
+        let prompt = [&[BEFORE_STATUS], b"$?".as_slice(), &[AFTER_STATUS]].concat();
+        let command = Command::new(words.next().unwrap_or_default())
+            .args(words)
+            .env_clear()
+            .envs(environment::variables())
+            // The lab prepares every build before; a terminal has no network to fetch anything from.
+            .env("CARGO_NET_OFFLINE", "true")
+            .env("PS1", String::from_utf8_lossy(&prompt).as_ref())
+            .env("PS2", "> ")
+            .current_dir(root);
+        let shell = command.spawn(pts).map_err(|error| Error::of(doing(), error))?;
+
+        let pty = Arc::new(pty);
+        std::thread::spawn({
+            let (pty, lane) = (Arc::clone(&pty), Lane::Terminal(name.to_owned()));
+            move || read(&pty, &lane, &events)
+        });
+        Ok(Self { name: name.to_owned(), pty, shell })
+    }
+
+    /// Types `text` and Return.
+    ///
+    /// # Errors
+    /// When the terminal does not take it.
+    pub fn enter(&self, text: &str) -> Result<()> {
+        self.write(format!("{text}\r").as_bytes())
+    }
+
+    /// Presses one key, given as its byte: 3 for ^C.
+    ///
+    /// # Errors
+    /// When the terminal does not take it.
+    pub fn press(&self, key: u8) -> Result<()> {
+        self.write(&[key])
+    }
+
+    fn write(&self, bytes: &[u8]) -> Result<()> {
+        (&*self.pty)
+            .write_all(bytes)
+            .map_err(|error| Error::of(format!("type into terminal \"{}\"", self.name), error))
+    }
+
+    /// Everything that still runs in the terminal's session. The shell, or its tracer, leads it.
+    fn session(&self) -> Vec<Pid> {
+        let leader = self.shell.id().to_string();
+        let Ok(processes) = std::fs::read_dir("/proc") else {
+            return Vec::new();
+        };
+        processes
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
+            .filter(|pid| {
+                let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
+                    return false;
+                };
+                // proc_pid_stat(5): pid (comm) state ppid pgrp session; comm may hold spaces and parentheses.
+                let Some((_, rest)) = stat.rsplit_once(')') else {
+                    return false;
+                };
+                let mut fields = rest.split_whitespace();
+                let state = fields.next();
+                state != Some("Z") && fields.nth(2) == Some(&leader)
+            })
+            .map(Pid::from_raw)
+            .collect()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(2);
+        loop {
+            let session = self.session();
+            for pid in &session {
+                let _ = kill(*pid, Signal::SIGKILL); // it may have ended by itself
+            }
+            if session.is_empty() || Instant::now() > deadline {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let _ = self.shell.kill();
+        let _ = self.shell.wait();
+        // The reader is not joined: it ends with the last program that holds the terminal, and one that made a session
+        // of its own may do so for long.
+    }
+}
+
+/// Sends what appears until the last program that holds the terminal is gone.
+fn read(pty: &Pty, lane: &Lane, events: &Sender<Event>) {
+    let mut splitter = Splitter::default();
+    let mut buffer = [0; 4096];
+    let send = |what| {
+        let event = Event { at: SystemTime::now(), lane: lane.clone(), what };
+        events.send(event).is_ok()
+    };
+    loop {
+        let mut from = pty;
+        let whats = match from.read(&mut buffer) {
+            Ok(length) if length > 0 => splitter.feed(buffer.get(..length).unwrap_or_default()),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            // pty(7): EIO once no process has the other side open.
+            _ => break,
+        };
+        if !whats.into_iter().all(send) {
+            return;
+        }
+    }
+    send(What::Closed);
+}
+
+/// Cuts what a terminal shows into lines and prompts.
+#[derive(Default)]
+struct Splitter {
+    pending: Vec<u8>,
+}
+
+impl Splitter {
+    fn feed(&mut self, bytes: &[u8]) -> Vec<What> {
+        let mut whats = Vec::new();
+        for byte in bytes {
+            match *byte {
+                b'\n' => {
+                    whats.push(What::Line(text(&self.pending)));
+                    self.pending.clear();
+                }
+                AFTER_STATUS => {
+                    let (before, status) = match self.pending.iter().rposition(|byte| *byte == BEFORE_STATUS)
+                    {
+                        Some(at) => self.pending.split_at(at),
+                        None => (self.pending.as_slice(), [].as_slice()),
+                    };
+                    match text(status).trim_start_matches(char::from(BEFORE_STATUS)).parse() {
+                        Ok(status) => {
+                            // What a command leaves without a line end stands before the prompt.
+                            let before = text(before);
+                            if !before.is_empty() {
+                                whats.push(What::Line(before));
+                            }
+                            whats.push(What::Prompt { status });
+                            self.pending.clear();
+                        }
+                        Err(_) => self.pending.push(*byte),
+                    }
+                }
+                byte => self.pending.push(byte),
+            }
+        }
+        if !self.pending.is_empty() && !self.pending.contains(&BEFORE_STATUS) {
+            whats.push(What::Partial(text(&self.pending)));
+        }
+        whats
+    }
+}
+
+/// The terminal puts CR before each LF; a program may have put one of its own.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim_end_matches('\r').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_prompts_survive_any_cut() {
+        let bytes = b"one\r\n\r\ntwo\r\r\nrest\x1e130\x1f";
+        let whole = [
+            What::Line("one".into()),
+            What::Line(String::new()),
+            What::Line("two".into()),
+            What::Line("rest".into()),
+            What::Prompt { status: 130 },
+        ];
+        for cut in 0..=bytes.len() {
+            let mut splitter = Splitter::default();
+            let (first, second) = bytes.split_at(cut);
+            let whats = [splitter.feed(first), splitter.feed(second)].concat();
+            let whats: Vec<_> = whats.into_iter().filter(|what| !matches!(what, What::Partial(_))).collect();
+            assert_eq!(whats, whole, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_line_end_is_partial() {
+        assert_eq!(
+            Splitter::default().feed(b"a\nb\xff"),
+            [What::Line("a".into()), What::Partial("b\u{fffd}".into())]
+        );
+    }
+}
