@@ -1,11 +1,14 @@
 //! What the three programs say to words that they cannot use.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 mod support;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-use support::{CLIENT, Program, RELAY, SERVER, command};
+use lab::process::{Process, command};
+use support::{CLIENT, RELAY, SERVER};
 
 #[test]
 fn unusable_words_are_named() {
@@ -34,9 +37,9 @@ fn unusable_words_are_named() {
         (RELAY, &["--seed", "-1"], "--seed \"-1\": write a whole number from 0 to 18446744073709551615"),
     ];
     for (program, words, complaint) in unusable {
-        let ended = Program::start(command(program, words)).end();
-        assert!(ended.stderr.contains(complaint), "{words:?}: {}", ended.stderr);
-        assert!(ended.stderr.ends_with(" --help'.\n"), "{words:?}: {}", ended.stderr);
+        let ended = Process::start(program, words).unwrap().end().unwrap();
+        assert!(ended.errors.contains(complaint), "{words:?}: {}", ended.errors);
+        assert!(ended.errors.ends_with(" --help'.\n"), "{words:?}: {}", ended.errors);
         assert_eq!(ended.status.code(), Some(2), "{words:?}");
         assert!(ended.lines.is_empty(), "{words:?}");
     }
@@ -45,10 +48,10 @@ fn unusable_words_are_named() {
 #[test]
 fn a_word_need_not_be_utf8_to_be_refused() {
     for program in [SERVER, CLIENT, RELAY] {
-        let mut command = command(program, &[]);
+        let mut command = command(program);
         command.arg(OsString::from_vec(b"\xff:1".to_vec()));
-        let ended = Program::start(command).end();
-        assert!(ended.stderr.contains(r"\xff:1"), "{}", ended.stderr);
+        let ended = Process::spawn(command).unwrap().end().unwrap();
+        assert!(ended.errors.contains(r"\xff:1"), "{}", ended.errors);
         assert_eq!(ended.status.code(), Some(2));
     }
 }
@@ -56,11 +59,11 @@ fn a_word_need_not_be_utf8_to_be_refused() {
 #[test]
 fn help_and_version_are_answered() {
     for program in [SERVER, CLIENT, RELAY] {
-        let help = Program::start(command(program, &["--help"])).end();
+        let help = Process::start(program, &["--help"]).unwrap().end().unwrap();
         assert!(help.lines.iter().any(|line| line.starts_with("Usage: datagram-")));
         assert!(help.lines.iter().all(|line| line.len() <= 100), "{program}");
         assert!(help.status.success());
-        let version = Program::start(command(program, &["-V"])).end();
+        let version = Process::start(program, &["-V"]).unwrap().end().unwrap();
         assert!(version.lines[0].starts_with("datagram-"));
         assert!(version.status.success());
     }
@@ -69,13 +72,13 @@ fn help_and_version_are_answered() {
 #[test]
 fn what_cannot_be_bound_is_named() {
     // TEST-NET-1 (RFC 5737): nobody's address.
-    let ended = Program::start(command(SERVER, &["192.0.2.1:6797"])).end();
+    let ended = Process::start(SERVER, &["192.0.2.1:6797"]).unwrap().end().unwrap();
     assert_eq!(
-        ended.stderr,
+        ended.errors,
         "datagram-server: bind 192.0.2.1:6797: EADDRNOTAVAIL: Cannot assign requested address\n"
     );
     assert_eq!(ended.status.code(), Some(1));
-    let ended = Program::start(command(RELAY, &["192.0.2.1:6797", "127.0.0.1:6797"])).end();
-    assert!(ended.stderr.starts_with("datagram-relay: bind 192.0.2.1:6797: "), "{}", ended.stderr);
+    let ended = Process::start(RELAY, &["192.0.2.1:6797", "127.0.0.1:6797"]).unwrap().end().unwrap();
+    assert!(ended.errors.starts_with("datagram-relay: bind 192.0.2.1:6797: "), "{}", ended.errors);
     assert_eq!(ended.status.code(), Some(1));
 }

@@ -1,15 +1,19 @@
 //! The relay, between sockets of the standard library, and between our own client and server.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 mod support;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use support::{CLIENT, Program, RELAY, command, echo, peer, received, server};
+use lab::process::Process;
+use support::{CLIENT, RELAY, echo, interrupted, peer, received, server, take};
 
-fn relay(target: SocketAddr, options: &[&str]) -> (Program, SocketAddr) {
-    let relay = Program::start(command(RELAY, &[&["127.0.0.1:0", &target.to_string()], options].concat()));
-    let address = relay.after("Relaying what comes to ");
+fn relay(target: SocketAddr, options: &[&str]) -> (Process, SocketAddr) {
+    let mut relay =
+        Process::start(RELAY, &[&["127.0.0.1:0", &target.to_string()], options].concat()).unwrap();
+    let address = relay.wait_for("Relaying what comes to ").unwrap();
     (relay, address.split(' ').next().unwrap().parse().unwrap())
 }
 
@@ -17,20 +21,19 @@ fn relay(target: SocketAddr, options: &[&str]) -> (Program, SocketAddr) {
 /// when `awaited` of them have arrived.
 fn through(options: &[&str], count: u32, awaited: usize) -> (Vec<u32>, String) {
     let (target, client) = (peer("127.0.0.1:0"), peer("127.0.0.1:0"));
-    let (relay, address) = relay(target.local_addr().unwrap(), options);
+    let (mut relay, address) = relay(target.local_addr().unwrap(), options);
     let me = client.local_addr().unwrap().to_string();
     for number in 0..count {
         client.send_to(&number.to_be_bytes(), address).unwrap();
-        relay.after(&me);
+        relay.wait_for(&me).unwrap();
     }
-    let mut buffer = [0; 4];
     let mut arrived = Vec::new();
     while arrived.len() < awaited {
-        target.recv(&mut buffer).unwrap();
-        arrived.push(u32::from_be_bytes(buffer));
+        arrived.push(u32::from_be_bytes(take(&target).0.try_into().unwrap()));
     }
-    let last = relay.interrupted().lines.pop().unwrap();
+    let last = interrupted(relay).lines.pop().unwrap();
     target.set_nonblocking(true).unwrap();
+    let mut buffer = [0; 4];
     while target.recv(&mut buffer).is_ok() {
         arrived.push(u32::from_be_bytes(buffer));
     }
@@ -40,16 +43,16 @@ fn through(options: &[&str], count: u32, awaited: usize) -> (Vec<u32>, String) {
 #[test]
 fn without_rates_it_changes_nothing() {
     let (server, target) = server(&[]);
-    let (relay, address) = relay(target, &[]);
+    let (mut relay, address) = relay(target, &[]);
     let client = peer("127.0.0.1:0");
     for size in [0, 1, 1473, 65_507] {
         let message = vec![b'x'; size];
         assert!(echo(&client, address, &message) == message, "{size} bytes");
     }
     let from = format!("{} > {target}, 1473 bytes: ", client.local_addr().unwrap());
-    assert_eq!(relay.after(&from), "passed");
-    assert_eq!(relay.interrupted().lines.last().unwrap(), "Stopped: 8 datagrams: 8 passed");
-    assert!(server.interrupted().status.success());
+    assert_eq!(relay.wait_for(&from).unwrap(), "passed");
+    assert_eq!(interrupted(relay).lines.last().unwrap(), "Stopped: 8 datagrams: 8 passed");
+    assert!(interrupted(server).status.success());
 }
 
 #[test]
@@ -68,14 +71,14 @@ fn an_answer_finds_its_client() {
 #[test]
 fn serves_more_clients_than_it_remembers() {
     let (_server, target) = server(&[]);
-    let (relay, address) = relay(target, &[]);
+    let (mut relay, address) = relay(target, &[]);
     for number in 0..600 {
         let message = format!("of {number}");
         assert_eq!(echo(&peer("127.0.0.1:0"), address, message.as_bytes()), message.as_bytes());
     }
     #[cfg(target_os = "linux")]
-    assert!(std::fs::read_dir(format!("/proc/{}/fd", relay.pid())).unwrap().count() < 300);
-    assert!(relay.interrupted().status.success());
+    assert!(std::fs::read_dir(format!("/proc/{}/fd", relay.child().id())).unwrap().count() < 300);
+    assert!(interrupted(relay).status.success());
 }
 
 #[test]
@@ -138,25 +141,25 @@ fn every_message_gets_through_a_loss_of_thirty_percent() {
     let messages: Vec<String> = (0..50).map(|number| format!("message {number}")).collect();
     let options = ["--timeout", "5", "--tries", "30", &address.to_string()].map(str::to_owned);
     let words: Vec<&str> = options.iter().chain(&messages).map(String::as_str).collect();
-    let ended = Program::start(command(CLIENT, &words)).end();
+    let ended = Process::start(CLIENT, &words).unwrap().end().unwrap();
     let last = ended.lines.last().unwrap();
     println!("{last}");
     assert!(last.starts_with("50 of 50 messages answered, "), "{last}");
     assert!(ended.status.success());
-    assert!(relay.interrupted().lines.pop().unwrap().contains(" dropped"));
+    assert!(interrupted(relay).lines.pop().unwrap().contains(" dropped"));
 }
 
 #[test]
 fn a_target_that_is_not_there_yet_is_said() {
     let place = peer("127.0.0.1:0").local_addr().unwrap();
-    let (relay, address) = relay(place, &[]);
+    let (mut relay, address) = relay(place, &[]);
     let client = peer("127.0.0.1:0");
     client.send_to(b"anybody?", address).unwrap();
-    let refused = relay.after("warning: recv from ");
+    let refused = relay.wait_for("warning: recv from ").unwrap();
     assert!(refused.starts_with(&format!("{place}: Connection refused")), "{refused}");
     let target = peer(&place.to_string());
     client.send_to(b"now?", address).unwrap();
-    assert_eq!(target.recv(&mut [0; 9]).unwrap(), 4);
+    assert_eq!(take(&target).0, b"now?");
 }
 
 #[test]
@@ -164,9 +167,9 @@ fn does_not_relay_to_itself_for_ever() {
     // A port of nobody's, at an address of this process's own: a relay cannot be told its own port 0.
     let [.., high, low] = std::process::id().to_be_bytes();
     let place = format!("127.{high}.{low}.1:6798");
-    let relay = Program::start(command(RELAY, &[&place, &place]));
-    relay.after("Relaying what comes to ");
+    let mut relay = Process::start(RELAY, &[&place, &place]).unwrap();
+    relay.wait_for("Relaying what comes to ").unwrap();
     peer("127.0.0.1:0").send_to(b"round and round", &place).unwrap();
-    relay.after("warning: ignored a datagram from ");
-    assert_eq!(relay.interrupted().lines.last().unwrap(), "Stopped: 1 datagrams: 1 passed");
+    relay.wait_for("warning: ignored a datagram from ").unwrap();
+    assert_eq!(interrupted(relay).lines.last().unwrap(), "Stopped: 1 datagrams: 1 passed");
 }

@@ -1,5 +1,7 @@
 //! The server, with sockets of the standard library at the other end.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 mod support;
 
 use std::io::{BufRead, BufReader, ErrorKind};
@@ -11,13 +13,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use lab::process::{BOUND, Process, command, installed};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::sys::socket::sockopt::ReuseAddr;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, bind, setsockopt, socket};
 use support::{
-    BOUND, Program, SERVER, command, echo, have, have_ipv6, listening, peer, quiet_server, received, server,
-    server_at,
+    SERVER, echo, have_ipv6, interrupted, listening, peer, quiet_server, received, server, server_on, signal,
 };
 
 #[test]
@@ -26,7 +28,7 @@ fn says_what_it_does_until_ctrl_c() {
     let peer = peer("127.0.0.1:0");
     let me = peer.local_addr().unwrap();
     assert_eq!(echo(&peer, address, b"Hi\xff"), b"Hi\xff");
-    let ended = server.interrupted();
+    let ended = interrupted(server);
     let expected = [
         format!("received 3 bytes from {me}"),
         "bytes: [72, 105, 255]".into(),
@@ -35,15 +37,15 @@ fn says_what_it_does_until_ctrl_c() {
         format!("Sent 3 bytes back to {me}"),
         "Stopped: 1 datagrams received, 1 answered".into(),
     ];
-    assert_eq!(ended.lines, expected);
-    assert_eq!(ended.stderr, "");
+    assert_eq!(ended.lines[3..], expected);
+    assert_eq!(ended.errors, "");
     assert!(ended.status.success());
 }
 
 #[test]
 fn its_first_socket_is_descriptor_3() {
-    let server = Program::start(command(SERVER, &["127.0.0.1:0"]));
-    assert_eq!(server.line(), "Socket file descriptor: 3");
+    let mut server = Process::start(SERVER, &["127.0.0.1:0"]).unwrap();
+    assert_eq!(server.line().unwrap(), "Socket file descriptor: 3");
 }
 
 #[test]
@@ -61,21 +63,21 @@ fn every_size_comes_back_unchanged() {
 
 #[test]
 fn a_datagram_of_no_bytes_is_a_datagram() {
-    let (server, address) = server(&[]);
+    let (mut server, address) = server(&[]);
     let peer = peer("127.0.0.1:0");
     assert_eq!(echo(&peer, address, b""), b"");
-    assert!(server.after("received ").starts_with("0 bytes from"));
-    assert_eq!(server.line(), "bytes: []");
-    assert!(server.after("Sent ").starts_with("0 bytes back"));
+    assert!(server.wait_for("received ").unwrap().starts_with("0 bytes from"));
+    assert_eq!(server.line().unwrap(), "bytes: []");
+    assert!(server.wait_for("Sent ").unwrap().starts_with("0 bytes back"));
     assert_eq!(echo(&peer, address, b"more"), b"more");
 }
 
 #[test]
 fn ipv6_has_room_for_twenty_more() {
-    if !have_ipv6() {
+    if !have_ipv6("part two over IPv6") {
         return;
     }
-    let (_server, address) = server_at("[::1]:0", &[]);
+    let (_server, address) = server_on("[::1]:0", &[]);
     let peer = peer("[::1]:0");
     for size in [0, 1, 65_507, 65_527] {
         assert!(echo(&peer, address, &vec![b'x'; size]) == vec![b'x'; size], "{size} bytes");
@@ -84,22 +86,25 @@ fn ipv6_has_room_for_twenty_more() {
 
 #[test]
 fn one_socket_of_ipv6_serves_both_families_unless_told_not_to() {
-    if !have_ipv6() {
+    if !have_ipv6("part two over IPv6") {
         return;
     }
     let v4 = peer("127.0.0.1:0");
     let me = v4.local_addr().unwrap();
 
-    let (server, address) = server_at("[::]:0", &[]);
+    let (mut server, address) = server_on("[::]:0", &[]);
     let here = SocketAddr::from(([127, 0, 0, 1], address.port()));
     assert_eq!(echo(&v4, here, b"four"), b"four");
-    assert_eq!(server.after("received 4 bytes from "), format!("[::ffff:127.0.0.1]:{}", me.port()));
+    assert_eq!(
+        server.wait_for("received 4 bytes from ").unwrap(),
+        format!("[::ffff:127.0.0.1]:{}", me.port())
+    );
     assert_eq!(
         echo(&peer("[::1]:0"), SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], address.port())), b"six"),
         b"six"
     );
 
-    let (_server, address) = server_at("[::]:0", &["--v6only"]);
+    let (_server, address) = server_on("[::]:0", &["--v6only"]);
     v4.connect(("127.0.0.1", address.port())).unwrap();
     v4.send(b"four").unwrap();
     assert_eq!(v4.recv(&mut [0; 9]).unwrap_err().kind(), ErrorKind::ConnectionRefused);
@@ -107,27 +112,27 @@ fn one_socket_of_ipv6_serves_both_families_unless_told_not_to() {
 
 #[test]
 fn a_truncated_datagram_is_said_with_its_real_length() {
-    let (server, address) = server(&["--buffer", "512"]);
+    let (mut server, address) = server(&["--buffer", "512"]);
     let peer = peer("127.0.0.1:0");
     let warning = "warning: truncated: the datagram had ";
     for (size, said) in
         [(6000, Some("6000 bytes, 5488 are lost")), (512, None), (513, Some("513 bytes, 1 are lost"))]
     {
         assert_eq!(echo(&peer, address, &vec![b'x'; size]), [b'x'; 512]);
-        server.after("received 512 bytes from ");
-        let next = server.line();
+        server.wait_for("received 512 bytes from ").unwrap();
+        let next = server.line().unwrap();
         assert_eq!(next.strip_prefix(warning), said, "{next}");
     }
-    let ended = server.interrupted();
-    assert!(ended.lines.iter().all(|line| !line.starts_with("warning: ")));
+    let ended = interrupted(server);
+    assert_eq!(ended.lines.iter().filter(|line| line.starts_with("warning: ")).count(), 2);
 }
 
 #[test]
 fn a_buffer_of_one_byte_is_a_buffer() {
-    let (server, address) = server(&["--buffer=1"]);
+    let (mut server, address) = server(&["--buffer=1"]);
     let peer = peer("127.0.0.1:0");
     assert_eq!(echo(&peer, address, b"abc"), b"a");
-    server.after("warning: truncated: the datagram had 3 bytes, 2 are lost");
+    server.wait_for("warning: truncated: the datagram had 3 bytes, 2 are lost").unwrap();
     assert_eq!(echo(&peer, address, b""), b"");
 }
 
@@ -164,7 +169,7 @@ fn a_hundred_peers_at_once_get_their_own() {
 
 #[test]
 fn a_slow_peer_is_served_while_another_sends_garbage_at_speed() {
-    let (server, address) = quiet_server();
+    let (mut server, address) = quiet_server();
     let enough = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -188,8 +193,8 @@ fn a_slow_peer_is_served_while_another_sends_garbage_at_speed() {
             });
             assert!(answered, "{message}");
         }
-        server.signal(Signal::SIGTERM);
-        let ended = server.end();
+        signal(&mut server, Signal::SIGTERM);
+        let ended = server.end().unwrap();
         enough.store(true, Ordering::Relaxed);
         assert!(ended.status.success(), "{:?}", ended.status);
     });
@@ -198,7 +203,7 @@ fn a_slow_peer_is_served_while_another_sends_garbage_at_speed() {
 #[test]
 #[cfg(target_os = "linux")]
 fn descriptors_and_memory_stay_flat() {
-    let (server, address) = quiet_server();
+    let (mut server, address) = quiet_server();
     let serve = |peers: usize| {
         for _ in 0..peers {
             let peer = peer("127.0.0.1:0");
@@ -207,8 +212,8 @@ fn descriptors_and_memory_stay_flat() {
             }
         }
     };
+    let process = format!("/proc/{}", server.child().id());
     let used = || {
-        let process = format!("/proc/{}", server.pid());
         let status = std::fs::read_to_string(format!("{process}/status")).unwrap();
         let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         let kilobytes: u32 = memory.trim().strip_suffix(" kB").unwrap().parse().unwrap();
@@ -224,24 +229,24 @@ fn descriptors_and_memory_stay_flat() {
 
 #[test]
 fn ends_cleanly_whenever_it_is_asked() {
-    let start = || Program::start(command(SERVER, &["127.0.0.1:0"]));
-    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+    let start = || Process::start(SERVER, &["127.0.0.1:0"]).unwrap();
+    for asked in [Signal::SIGINT, Signal::SIGTERM] {
         for line in 1..=3 {
-            let server = start();
+            let mut server = start();
             for _ in 0..line {
-                server.line();
+                server.line().unwrap();
             }
-            server.signal(signal);
-            let ended = server.end();
+            signal(&mut server, asked);
+            let ended = server.end().unwrap();
             assert_eq!(ended.lines.last().unwrap(), "Stopped: 0 datagrams received, 0 answered");
-            assert!(ended.status.success(), "{signal} after line {line}: {:?}", ended.status);
+            assert!(ended.status.success(), "{asked} after line {line}: {:?}", ended.status);
         }
         // Before its first line a program may not have got to catching signals: then it dies of them, as any would.
         for _ in 0..20 {
-            let server = start();
-            server.signal(signal);
-            let ended = server.end();
-            assert_eq!(ended.stderr, "");
+            let mut server = start();
+            signal(&mut server, asked);
+            let ended = server.end().unwrap();
+            assert_eq!(ended.errors, "");
             assert!(ended.status.success() || ended.lines.is_empty(), "{:?}", ended.status);
         }
     }
@@ -249,7 +254,7 @@ fn ends_cleanly_whenever_it_is_asked() {
 
 #[test]
 fn ends_when_nobody_reads_its_words() {
-    let mut server = command(SERVER, &["127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut server = command(SERVER).arg("127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
     let address =
         lines.find_map(|line| Some(line.unwrap().strip_prefix("Socket bound to address: ")?.to_owned()));
@@ -261,35 +266,35 @@ fn ends_when_nobody_reads_its_words() {
 
 #[test]
 fn does_not_answer_its_own_port() {
-    let (server, address) = server(&[]);
+    let (mut server, address) = server(&[]);
     // Another echo service of this kind, by its port; the forged datagram itself is sent in tests/forged.rs.
     let service = peer(&format!("127.0.0.2:{}", address.port()));
     service.send_to(b"for ever?", address).unwrap();
-    let said = server.after("warning: not answered: at ");
+    let said = server.wait_for("warning: not answered: at ").unwrap();
     assert!(said.starts_with(&service.local_addr().unwrap().to_string()), "{said}");
 
     assert_eq!(echo(&peer("127.0.0.1:0"), address, b"you"), b"you");
     service.set_nonblocking(true).unwrap();
     assert_eq!(service.recv(&mut [0; 9]).unwrap_err().kind(), ErrorKind::WouldBlock);
-    assert_eq!(server.interrupted().lines.last().unwrap(), "Stopped: 2 datagrams received, 1 answered");
+    assert_eq!(interrupted(server).lines.last().unwrap(), "Stopped: 2 datagrams received, 1 answered");
 }
 
 #[test]
 fn warns_when_it_is_bound_wider_than_loopback() {
-    let server = Program::start(command(SERVER, &["0.0.0.0:0"]));
-    assert!(server.after("warning: 0.0.0.0:").contains("is more than loopback"));
-    let server = Program::start(command(SERVER, &["127.0.0.1:0"]));
-    server.after("Socket bound to address: ");
-    assert_eq!(server.line(), "Waiting for datagrams...");
+    let mut server = Process::start(SERVER, &["0.0.0.0:0"]).unwrap();
+    assert!(server.wait_for("warning: 0.0.0.0:").unwrap().contains("is more than loopback"));
+    let mut server = Process::start(SERVER, &["127.0.0.1:0"]).unwrap();
+    server.wait_for("Socket bound to address: ").unwrap();
+    assert_eq!(server.line().unwrap(), "Waiting for datagrams...");
 }
 
 #[test]
 fn shares_its_port_with_nobody() {
     let (_server, address) = server(&[]);
-    let second = Program::start(command(SERVER, &[&address.to_string()])).end();
+    let second = Process::start(SERVER, &[&address.to_string()]).unwrap().end().unwrap();
     assert_eq!(second.status.code(), Some(1));
     assert_eq!(
-        second.stderr,
+        second.errors,
         format!("datagram-server: bind {address}: EADDRINUSE: Address already in use\n")
     );
 
@@ -301,40 +306,44 @@ fn shares_its_port_with_nobody() {
 
 /// The errors of a call cannot be had at will; strace makes the kernel give them. With -D it is
 /// strace that is the child, and the server the process that we start and end.
-fn injected(what: &str) -> Option<(Program, SocketAddr)> {
-    have("strace", "strace").then(|| {
+fn injected(what: &str) -> Option<(Process, SocketAddr)> {
+    installed("strace", "strace", "part two with strace").unwrap().then(|| {
         let inject = format!("inject={what}");
-        let arguments = ["-D", "-f", "-o", "/dev/null", "-e", &inject, SERVER, "127.0.0.1:0"];
-        listening(command("strace", &arguments))
+        let mut strace = command("strace");
+        strace.args(["-D", "-f", "-o", "/dev/null", "-e", &inject, SERVER, "127.0.0.1:0"]);
+        listening(strace)
     })
 }
 
 #[test]
 fn an_error_of_one_answer_is_said_and_the_loop_goes_on() {
-    let Some((server, address)) = injected("sendto:error=ENOBUFS:when=2") else { return };
+    let Some((mut server, address)) = injected("sendto:error=ENOBUFS:when=2") else { return };
     let (first, second) = (peer("127.0.0.1:0"), peer("127.0.0.1:0"));
     assert_eq!(echo(&first, address, b"1"), b"1");
     second.send_to(b"2", address).unwrap();
     let to = second.local_addr().unwrap();
-    assert_eq!(server.after("warning: "), format!("sendto {to}: ENOBUFS: No buffer space available"));
+    assert_eq!(
+        server.wait_for("warning: ").unwrap(),
+        format!("sendto {to}: ENOBUFS: No buffer space available")
+    );
     assert_eq!(echo(&first, address, b"3"), b"3");
 }
 
 #[test]
 fn an_error_of_one_receive_is_said_and_the_loop_goes_on() {
-    let Some((server, address)) = injected("recvmsg:error=ECONNREFUSED:when=1") else { return };
+    let Some((mut server, address)) = injected("recvmsg:error=ECONNREFUSED:when=1") else { return };
     let peer = peer("127.0.0.1:0");
     assert_eq!(echo(&peer, address, b"1"), b"1");
-    assert_eq!(server.after("warning: "), "recvmsg: ECONNREFUSED: Connection refused");
+    assert_eq!(server.wait_for("warning: ").unwrap(), "recvmsg: ECONNREFUSED: Connection refused");
 }
 
 #[test]
 fn an_error_that_stays_does_not_spin() {
-    let Some((server, address)) = injected("recvmsg:error=ENOMEM") else { return };
+    let Some((mut server, address)) = injected("recvmsg:error=ENOMEM") else { return };
     peer("127.0.0.1:0").send_to(b"never taken", address).unwrap();
     let begun = Instant::now();
     for _ in 0..5 {
-        assert_eq!(server.after("warning: "), "recvmsg: ENOMEM: Out of memory");
+        assert_eq!(server.wait_for("warning: ").unwrap(), "recvmsg: ENOMEM: Out of memory");
     }
     assert!(begun.elapsed() >= Duration::from_millis(400), "five within {:?}", begun.elapsed());
     assert!(begun.elapsed() < BOUND);
