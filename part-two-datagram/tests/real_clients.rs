@@ -19,7 +19,7 @@ fn printed(shell: &str, script: &str) -> (Process, Vec<String>) {
 #[test]
 fn socat() {
     if installed("socat", "socat", "part two with socat").unwrap() {
-        let (mut server, lines) = printed("sh", "printf 'from socat' | socat -t 5 -T 1 - UDP4:$0:$1");
+        let (mut server, lines) = printed("sh", "printf 'from socat' | socat -t 2 - UDP4:$0:$1");
         assert_eq!(lines, ["from socat"]);
         server.wait_for(r#"str repr: "from socat""#).unwrap();
     }

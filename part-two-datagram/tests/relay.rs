@@ -84,11 +84,11 @@ fn serves_more_clients_than_it_remembers() {
 #[test]
 fn a_seed_decides_who_is_lost() {
     let arrived = |seed| {
-        let (arrived, last) = through(&["--drop", "30", "--seed", seed], 200, 0);
-        let (passed, lost) = (arrived.len(), 200 - arrived.len());
-        assert_eq!(last, format!("Stopped: 200 datagrams: {passed} passed, {lost} dropped"));
+        let (arrived, stopped) = through(&["--drop", "30", "--seed", seed], 200, 0);
+        let (passed, dropped) = (arrived.len(), 200 - arrived.len());
+        assert_eq!(stopped, format!("Stopped: 200 datagrams: {passed} passed, {dropped} dropped"));
         assert!(arrived.is_sorted());
-        assert!((30..=90).contains(&lost), "{lost} of 200 lost at 30 %");
+        assert!((30..=90).contains(&dropped), "{dropped} of 200 dropped at 30 %");
         arrived
     };
     assert_eq!(arrived("7"), arrived("7"));

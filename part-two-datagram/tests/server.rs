@@ -56,7 +56,7 @@ fn every_size_comes_back_unchanged() {
         let message: Vec<u8> = (0..=255).cycle().take(size).collect();
         assert!(echo(&peer, address, &message) == message, "{size} bytes");
     }
-    let refused = peer.send_to(&[0; 65_508], address).unwrap_err();
+    let refused = peer.send_to(&vec![0; 65_508], address).unwrap_err();
     assert_eq!(refused.raw_os_error(), Some(Errno::EMSGSIZE as i32));
     assert_eq!(echo(&peer, address, b"still there"), b"still there");
 }
