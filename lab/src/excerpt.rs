@@ -2,7 +2,7 @@
 //!
 //! - `#accept` is the step under a numbered comment `// 4. accept: ...`: from there to the next numbered comment, or to
 //!   the end of its block. A comment may name several calls: `// 2. bind, listen: ...`.
-//! - `#fn serve` or `#serve()` is a function, from its signature to its closing brace.
+//! - `#serve()` is a function, from its signature to its closing brace.
 //! - `#[section]` is a section of a TOML file.
 //! - No fragment is the whole file.
 
@@ -69,7 +69,7 @@ pub fn find(source: &str, region: Option<&str>) -> Result<Range<usize>, String> 
             .find(|index| lines.get(*index).is_some_and(|line| line.starts_with('[')));
         return Ok(trimmed(&lines, start..end.unwrap_or(lines.len())));
     }
-    let function = region.strip_prefix("fn ").or_else(|| region.strip_suffix("()"));
+    let function = region.strip_suffix("()");
     let found = match function {
         Some(name) => functions(&lines, name),
         None => steps(source)
@@ -200,9 +200,9 @@ pub fn serve() -> Result<()> {
 
     #[test]
     fn a_function_is_whole() {
-        assert_eq!(region("fn main"), ["fn main() -> Result<()> {", "    serve()", "}"]);
+        assert_eq!(region("main()"), ["fn main() -> Result<()> {", "    serve()", "}"]);
         assert_eq!(region("serve()").len(), 16);
-        assert_eq!(find(LESSON, Some("fn serv")), Err("no such function".into()));
+        assert_eq!(find(LESSON, Some("serv()")), Err("no such function".into()));
     }
 
     #[test]

@@ -92,7 +92,10 @@ fn probe() -> Result<Option<Missing>> {
     let probe = Command::new(&program).arg(PROBE).stdin(Stdio::null()).stdout(Stdio::null()).output();
     let probe = probe.map_err(|error| Error::of(format!("run {} {PROBE}", program.display()), error))?;
     Ok((!probe.status.success()).then(|| Missing {
-        what: format!("no private network: {}", String::from_utf8_lossy(&probe.stderr).trim()),
+        what: format!(
+            "no private network: {}",
+            String::from_utf8_lossy(&probe.stderr).trim().trim_start_matches("lab: ")
+        ),
         remedy: Some("it takes unprivileged user namespaces".into()),
     }))
 }

@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::missing::Missing;
+use crate::tools;
 
 /// How long a wait may take before it is an error; far more than any program here needs.
 pub const BOUND: Duration = Duration::from_secs(20);
@@ -179,13 +180,11 @@ pub fn command(program: &str) -> Command {
 ///
 /// # Errors
 /// It is missing, and `LAB_REQUIRE=all` is set.
-pub fn installed(program: &str, package: &str, what: &str) -> Result<bool, Missing> {
-    let found = std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()));
-    if found {
-        return Ok(true);
+pub fn installed(program: &str, what: &str) -> Result<bool, Missing> {
+    match tools::missing(program) {
+        None => Ok(true),
+        Some(missing) => not_checked(what, missing).map(|()| false),
     }
-    not_checked(what, Missing::program(program, package)).map(|()| false)
 }
 
 /// Says that the check `what` was not made on this machine, on standard error, past the test runner's capture.

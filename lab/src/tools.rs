@@ -17,7 +17,7 @@ const TOOLS: [(&str, &str); 13] = [
     ("ss", "iproute2"),
     ("strace", "strace"),
     ("tcpdump", "tcpdump"),
-    ("telnet", "telnet"),
+    ("telnet", "inetutils-telnet"),
 ];
 
 /// The first program of `command` that is known and not installed. A name that is not known is not a gap of the

@@ -34,7 +34,7 @@ fn the_first_socket_is_3_and_the_connection_4() {
 /// With nix's own accept nobody would close descriptor 4: the kernel would, at the end of the process.
 #[test]
 fn both_are_closed_by_the_program() {
-    if !installed("strace", "strace", "that part-one-server closes its descriptors").unwrap() {
+    if !installed("strace", "that part-one-server closes its descriptors").unwrap() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
