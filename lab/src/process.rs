@@ -103,7 +103,7 @@ impl Process {
 
     fn next(&mut self, deadline: Instant) -> Result<String, RecvTimeoutError> {
         let left = deadline.saturating_duration_since(Instant::now());
-        // A program that never ends its talk would otherwise never be waited for too long.
+        // Lines that come without end are no reason to wait without end.
         if left.is_zero() {
             return Err(RecvTimeoutError::Timeout);
         }

@@ -307,7 +307,7 @@ fn shares_its_port_with_nobody() {
 /// The errors of a call cannot be had at will; strace makes the kernel give them. With -D it is
 /// strace that is the child, and the server the process that we start and end.
 fn injected(what: &str) -> Option<(Process, SocketAddr)> {
-    installed("strace", "strace", "part two with strace").unwrap().then(|| {
+    installed("strace", "part two with strace").unwrap().then(|| {
         let inject = format!("inject={what}");
         let mut strace = command("strace");
         strace.args(["-D", "-f", "-o", "/dev/null", "-e", &inject, SERVER, "127.0.0.1:0"]);
