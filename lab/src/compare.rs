@@ -41,8 +41,8 @@ impl Class {
     }
 }
 
-/// The rules: what the first group matches is a value of that class, or, without a class, a measured time, which is
-/// equal to any other.
+/// The rules: what the first group matches is a value of that class, or, without a class, a measured time or an
+/// address in memory, which is equal to any other.
 static RULES: LazyLock<Vec<(Option<Class>, Regex)>> = LazyLock::new(|| {
     #[expect(clippy::expect_used, reason = "the patterns are constants; every test compiles them")]
     [
@@ -67,6 +67,8 @@ static RULES: LazyLock<Vec<(Option<Class>, Regex)>> = LazyLock::new(|| {
         (None, r"\b(\d+\.\d+ ?(?:ns|us|µs|ms|s))\b"),
         // ss -o: timer:(timewait,59sec,0)
         (None, r"\btimer:\(\w+,([^,)]+),\d+\)"),
+        // Where in memory a buffer lies, for strace the argument of a call that did not fill it.
+        (None, r"\b(0x[0-9a-f]{9,16})\b"),
     ]
     .map(|(class, pattern)| (class, Regex::new(pattern).expect("a constant pattern")))
     .into()

@@ -44,7 +44,9 @@ impl Network {
             return Ok(Self::Private);
         };
         let path = std::env::temp_dir().join("sockets-part-by-part.lock");
-        let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        // For reading first: another user may have made it.
+        let create = || File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = File::open(&path).or_else(|_| create());
         let file = file.map_err(|error| Error::of(format!("open {}", path.display()), error))?;
         let lock = Flock::lock(file, FlockArg::LockExclusive)
             .map_err(|(_, errno)| Error::of(format!("lock {}", path.display()), errno))?;

@@ -24,9 +24,10 @@ use crate::syscalls::Syscalls;
 use crate::terminal::Terminal;
 use crate::tools;
 
-/// A stream from which nothing comes for so long has said what it had to say. Only a page that already differs, or
-/// that has ended with a program still running, waits for it.
-const QUIET: Duration = Duration::from_millis(500);
+/// A stream from which nothing comes for so long has said what it had to say. Only a page that already differs waits
+/// for it.
+const QUIET: Duration = Duration::from_secs(1);
+/// The same for what should not come at all: the end of a page, or of its block in an update.
 const QUIET_AT_THE_END: Duration = Duration::from_millis(100);
 
 /// How a page is played.
@@ -473,7 +474,7 @@ impl<'a> Replay<'a> {
 
     /// Waits for the prompt; lines before it were not on the page and belong to the block that showed the last ones.
     fn back_at_prompt(&mut self, at: Place, lane: &Lane) -> std::result::Result<(), Stop> {
-        let (extra, end) = self.take(lane, usize::MAX);
+        let (extra, end) = self.take(lane, usize::MAX, self.deadline());
         self.came_unasked(lane, extra);
         let sentence = match end {
             End::Over if !self.stream(lane).closed => return Ok(()),
@@ -504,27 +505,20 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Waits for as many lines as the page shows there. If they are others, or fewer, then for whatever else comes.
+    /// Waits for as many lines as the page shows there, and compares.
     fn expect(&mut self, index: usize, lane: &Lane, expected: Range<usize>) -> std::result::Result<(), Stop> {
         self.stream(lane).owner = Some(index);
-        let count = expected.clone().filter(|line| !self.is_lenient(index, *line)).count();
-        let (came, end) = self.take(lane, count);
-        let mut comparison = Comparison { expected: expected.clone(), came, rows: Vec::new(), stuck: None };
-        // Bound for good only when equal: the lines of later blocks must agree.
+        let (came, end, differs) = self.take_shown(index, lane, expected.clone());
+        let mut comparison = Comparison { expected, came, rows: Vec::new(), stuck: None };
+        let stuck = end == End::Timeout && !differs && !self.stage.update;
+        let empty = comparison.expected.is_empty();
+        if self.stage.update && self.takes_the_rest(index, lane, empty) {
+            let quiet = if differs || empty { QUIET } else { QUIET_AT_THE_END };
+            comparison.came.extend(self.take_until_quiet(lane, quiet));
+        }
         let mut renaming = self.renaming.clone();
         comparison.rows = self.rows(index, &comparison, &mut renaming);
-        let agrees = end == End::Enough && comparison.agrees();
-        let stuck = end == End::Timeout && !self.stage.update;
-        if !agrees && !stuck {
-            comparison.came.extend(self.take_until_quiet(lane, QUIET));
-            renaming = self.renaming.clone();
-            comparison.rows = self.rows(index, &comparison, &mut renaming);
-        }
         self.renaming = renaming;
-        if self.stage.update && self.is_last(index, lane) {
-            // What comes now is this block's; what comes later was caused by later blocks and wants one of its own.
-            comparison.came.extend(self.take_until_quiet(lane, QUIET_AT_THE_END));
-        }
         if stuck {
             let seconds = self.page.settings.timeout.as_secs();
             let partial = &self.stream(lane).partial;
@@ -541,9 +535,40 @@ impl<'a> Replay<'a> {
         if stuck { Err(Stop::Stuck) } else { Ok(()) }
     }
 
-    /// Whether no later block shows this lane.
-    fn is_last(&self, index: usize, lane: &Lane) -> bool {
-        self.page.blocks.iter().skip(index + 1).all(|block| block.lane().as_ref() != Some(lane))
+    /// Takes a line for each that is shown, but does not wait long once one was another; says whether one was.
+    fn take_shown(&mut self, index: usize, lane: &Lane, expected: Range<usize>) -> (Vec<Came>, End, bool) {
+        let page = self.page;
+        let lines = page.blocks.get(index).map_or([].as_slice(), |block| block.lines.as_slice());
+        let mut renaming = self.renaming.clone();
+        let mut came = Vec::new();
+        let mut differs = false;
+        let deadline = self.deadline();
+        for line in expected {
+            if self.is_lenient(index, line) {
+                continue;
+            }
+            let until = if differs { Instant::now() + QUIET } else { deadline };
+            let (next, end) = self.take(lane, 1, until);
+            came.extend(next);
+            if end != End::Enough {
+                return (came, end, differs);
+            }
+            if let (Some(shown), Some(next)) = (lines.get(line), came.last()) {
+                differs |= !renaming.bind(shown, &next.text);
+            }
+        }
+        (came, End::Enough, differs)
+    }
+
+    /// In an update: whether what still comes in this lane belongs to this block, because no later block shows the lane,
+    /// or the next one does so only after it has typed something, or both are yet to be filled.
+    fn takes_the_rest(&self, index: usize, lane: &Lane, empty: bool) -> bool {
+        let next = self.page.blocks.iter().skip(index + 1).find(|block| block.lane().as_ref() == Some(lane));
+        next.is_none_or(|next| {
+            let types = matches!(&next.kind, Kind::Console(console)
+                if console.steps.first().is_some_and(|step| step.input != Input::Nothing));
+            types || (empty && next.lines.is_empty())
+        })
     }
 
     /// Waits for the packet, then compares its fields.
@@ -709,8 +734,7 @@ impl<'a> Replay<'a> {
     }
 
     /// Takes `count` lines, pure ACKs not counted, as they come; fewer if the shell is back at its prompt.
-    fn take(&mut self, lane: &Lane, count: usize) -> (Vec<Came>, End) {
-        let deadline = self.deadline();
+    fn take(&mut self, lane: &Lane, count: usize, deadline: Instant) -> (Vec<Came>, End) {
         let mut came: Vec<Came> = Vec::new();
         let mut missing = count;
         loop {

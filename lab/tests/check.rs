@@ -104,6 +104,11 @@ fn a_line_that_is_missing_fails() {
 }
 
 #[test]
+fn other_lines_fail_at_once() {
+    fails("other-lines");
+}
+
+#[test]
 fn a_wrong_port_in_one_lane_fails() {
     fails("wrong-port");
 }
@@ -213,6 +218,18 @@ fn an_update_takes_what_came_and_the_next_one_changes_nothing() {
     assert_eq!(run(&["--update"]), "4 pages: 9 blocks as shown, 0 not checked, 0 failures\n");
     assert_eq!(texts(), after);
     assert_eq!(run(&[]), "4 pages: 9 blocks as shown, 0 not checked, 0 failures\n");
+}
+
+/// An author writes what is typed and leaves the rest to the first run.
+#[test]
+fn an_update_fills_what_is_empty() {
+    let copy = copy(&[]);
+    let empty = "```console one\n$ echo one; cat\n```\n\n```console one type=\"two\"\n```\n";
+    let filled = "```console one\n$ echo one; cat\none\n```\n\n```console one type=\"two\"\ntwo\ntwo\n```\n";
+    fs::write(copy.path().join("page.md"), empty).expect("written");
+    let output = lab().args(["--update", "page.md"]).current_dir(copy.path()).output().expect("lab runs");
+    assert_eq!(stdout(&output), "1 page: 0 blocks as shown, 2 rewritten, 0 not checked, 0 failures\n");
+    assert_eq!(fs::read_to_string(copy.path().join("page.md")).expect("a page"), filled);
 }
 
 #[test]
