@@ -120,36 +120,34 @@ fn ask(socket: &OwnedFd, wish: &Wish, message: &[u8]) -> Result<(bool, u32)> {
         let sent = sent.with_context(|| format!("{call} {server}, {} bytes", message.len()))?;
         info!("Sent {sent} bytes to {server}, try {attempt} of {}", wish.tries);
 
-        let deadline = Instant::now() + patience;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            // 4. setsockopt: what is left of this try's time; other datagrams may have come in between. To the
-            //    kernel 0 means for ever.
-            let left = TimeVal::microseconds(left.as_micros().try_into()?);
-            if left.num_microseconds() == 0 {
-                break;
-            }
+        let mut now = Instant::now();
+        let deadline = now + patience;
+        while now < deadline {
+            // 4. setsockopt: recvfrom sleeps for what is left of this try's time; others may have spoken in between.
+            //    0 would mean for ever.
+            let left = TimeVal::microseconds((deadline - now).as_micros().max(1).try_into()?);
             setsockopt(socket, ReceiveTimeout, &left).context("setsockopt SO_RCVTIMEO")?;
 
             // 5. recvfrom: takes one datagram and its sender, who may be anybody.
-            let (received, peer) = match recvfrom::<SockaddrStorage>(socket.as_raw_fd(), &mut buffer) {
-                Ok(datagram) => datagram,
+            let datagram = recvfrom::<SockaddrStorage>(socket.as_raw_fd(), &mut buffer);
+            now = Instant::now();
+            let (received, peer) = match datagram {
+                Ok((received, Some(peer))) => (received, peer),
                 Err(Errno::EAGAIN) => break,
-                Err(Errno::EINTR) => continue,
+                Ok((_, None)) | Err(Errno::EINTR) => continue,
                 Err(errno) => return Err(errno).with_context(|| format!("recvfrom {server}")),
             };
-            let took = began.elapsed().as_secs_f64() * 1e3;
-            let Some(peer) = peer else { continue };
             if peer != server {
                 warn!("ignored {received} bytes from {peer}: a stranger; our server is {server}");
                 continue;
             }
             let answer = buffer.get(..received).unwrap_or_default();
+            let took = (now - began).as_secs_f64() * 1e3;
             info!("received {received} bytes from {peer} in {took:.1} ms");
             info!("{}", Dump(answer));
 
-            // 6. compare: an answer says of no try, and of no message, that it is theirs: it may be late, or a
-            //    double. What differs is not ours; a protocol for more than echoes would number its messages.
+            // 6. compare: an answer does not say which try it answers, nor which message: it may be late, or a
+            //    double. What differs is not ours. (A protocol for more than echoes numbers its messages.)
             if answer == message {
                 return Ok((true, attempt));
             }
