@@ -78,17 +78,15 @@ fn serve(wish: &Wish) -> Result<()> {
         setsockopt(&socket, Ipv6V6Only, &true).context("setsockopt IPV6_V6ONLY")?;
     }
 
-    // 3. bind: from here on the kernel queues what comes for this address. There is no TIME-WAIT to get around, and
-    //    SO_REUSEADDR would let another process of ours take the port, and our datagrams with it.
+    // 3. bind: from here on the kernel queues what comes for this address. No SO_REUSEADDR: there is no TIME-WAIT to
+    //    get around, and any process that sets it too could bind this port and take our datagrams.
     bind(socket.as_raw_fd(), &SockaddrStorage::from(address)).with_context(|| format!("bind {address}"))?;
 
     // 4. getsockname: asks which address it has now. For port 0 the kernel has chosen a free port.
     let bound: SockaddrStorage = getsockname(socket.as_raw_fd()).context("getsockname")?;
     info!("Socket bound to address: {bound}");
     if !address.ip().to_canonical().is_loopback() {
-        warn!(
-            "{bound} is more than loopback: whoever reaches it can have us send to whom they name as sender"
-        );
+        warn!("{bound} is more than loopback: by forging a sender one can have us send to anybody");
     }
     info!("Waiting for datagrams...");
 
@@ -101,26 +99,24 @@ fn serve(wish: &Wish) -> Result<()> {
         //    that woke us may be found damaged only now, and dropped.
         let mut parts = [IoSliceMut::new(&mut buffer)];
         let flags = MsgFlags::MSG_TRUNC | MsgFlags::MSG_DONTWAIT;
-        let (length, cut, peer) =
-            match recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, None, flags) {
-                Ok(datagram) => {
-                    (datagram.bytes, datagram.flags.contains(MsgFlags::MSG_TRUNC), datagram.address)
-                }
-                Err(Errno::EAGAIN | Errno::EINTR) => continue,
-                Err(errno) => {
-                    warn!("recvmsg: {errno}");
-                    // Should the error stay, this is a loop that turns ten times a second.
-                    thread::sleep(Duration::from_millis(100));
-                    continue;
-                }
-            };
+        let taken = match recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, None, flags) {
+            Ok(taken) => taken,
+            Err(Errno::EAGAIN | Errno::EINTR) => continue,
+            Err(errno) => {
+                warn!("recvmsg: {errno}");
+                // Should the error stay, this is a loop that turns ten times a second.
+                thread::sleep(Duration::from_millis(100));
+                continue;
+            }
+        };
+        let (length, truncated) = (taken.bytes, taken.flags.contains(MsgFlags::MSG_TRUNC));
+        let Some(peer) = taken.address else { continue };
         received += 1;
-        let Some(peer) = peer else { continue };
         let datagram = buffer.get(..length).unwrap_or(&buffer);
         info!("received {} bytes from {peer}", datagram.len());
         if length > datagram.len() {
             warn!("truncated: the datagram had {length} bytes, {} are lost", length - datagram.len());
-        } else if cut {
+        } else if truncated {
             warn!("truncated: this system does not say how many bytes are lost");
         }
         // None at all is a datagram too, not an end: without a connection nothing can end.
