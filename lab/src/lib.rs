@@ -4,16 +4,21 @@
 pub mod check;
 pub mod compare;
 pub mod decode;
+pub mod enter;
 pub mod environment;
 pub mod error;
 pub mod event;
 pub mod excerpt;
 pub mod frame;
+pub mod lanes;
 pub mod missing;
 pub mod network;
+pub mod observe;
 pub mod packets;
 pub mod page;
+pub mod play;
 pub mod process;
+mod reader;
 pub mod replay;
 pub mod report;
 #[cfg(test)]

@@ -1,20 +1,34 @@
 //! The door to the laboratory.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use lab::check::Check;
 use lab::error::{Error, Result};
 use lab::network;
+use lab::play::Tempo;
+use lexopt::ValueExt;
 
 const HELP: &str = "\
 The laboratory: replays the pages of the book and shows what the kernel did.
 
+Usage: lab COMMAND [ARGUMENTS]
+
+  check [--update] [PAGES...]  play pages and compare every line
+  play PAGE                    play a page live in this terminal
+  observe -- COMMAND...        run any program on a private network and see what it does
+  enter PID                    a shell on the private network of a running `lab observe`
+
+`lab COMMAND --help` says more. Exit status 2: the laboratory could not work.
+";
+
+const CHECK_HELP: &str = "\
+Plays each page in real terminals on a private network and compares every line; compares every excerpt with its file.
+
 Usage: lab check [--update] [PAGES...]
 
-check    Plays each page in real terminals on a private network and compares every line; compares every excerpt
-         with its file. Without PAGES: README.md and docs/*.md.
+Without PAGES: README.md and docs/*.md.
 
 Options:
   --update    rewrite what differs on the pages from what came (also: LAB_UPDATE=1)
@@ -25,6 +39,64 @@ Environment:
   LAB_REQUIRE=all  what this machine cannot check is a failure
 
 Exit status: 0 every block is as shown, 1 something differs or is wrong, 2 the laboratory could not work.
+";
+
+const PLAY_HELP: &str = "\
+Plays a page of the book live: what appears in its terminals, the system calls of the programs and the packets between
+them, in the order of time, each line with the name of its lane.
+
+Usage: lab play [--speed N | --no-wait] PAGE
+
+On a terminal, Return plays the next block, q and Return ends. Elsewhere nothing waits.
+
+Options:
+  --speed N   no keys: wait as long as reading takes at N times a usual speed (0.5, 1, 4)
+  --no-wait   no keys and no waiting
+  -h, --help  this text
+
+Environment:
+  NO_COLOR=1  no colours; a pipe or a file gets none anyway
+
+Exit status: 0 everything came as the page shows it, or you left before the end; 1 not everything did; 2 the laboratory
+could not work.
+";
+
+const OBSERVE_HELP: &str = "\
+Runs a program, in whatever language, on a private network, and shows live what it prints, the network calls it makes
+and the packets that pass. On a private network every port is free, and nobody else is there.
+
+Usage: lab observe [--] COMMAND [ARGUMENTS...]
+
+What you type goes, line by line, to the shell of a second terminal on the same network: start a client there, and talk
+to your server. ^D closes the second terminal, ^C ends COMMAND. The first line names the command that joins from another
+window.
+
+  cargo run -p lab -- observe -- cargo run -p part-one-server
+  telnet 127.0.0.1 6797
+
+System calls take strace (Debian: strace); without it, or without user namespaces, COMMAND runs with the lanes that this
+machine can show.
+
+Options:
+  -h, --help  this text
+
+Environment:
+  NO_COLOR=1  no colours; a pipe or a file gets none anyway
+
+Exit status: that of COMMAND; 127 if there is no such program; 2 the laboratory could not work.
+";
+
+const ENTER_HELP: &str = "\
+Opens a shell on the private network of a running `lab observe`.
+
+Usage: lab enter PID
+
+PID is in the first line of what `lab observe` prints. The shell is $SHELL.
+
+Options:
+  -h, --help  this text
+
+Exit status: that of the shell; 2 the laboratory could not work.
 ";
 
 fn main() -> ExitCode {
@@ -42,7 +114,7 @@ fn run() -> Result<ExitCode> {
     let mut arguments = lexopt::Parser::from_env();
     let command = match next(&mut arguments)? {
         Some(lexopt::Arg::Value(command)) => command.to_string_lossy().into_owned(),
-        Some(lexopt::Arg::Short('h') | lexopt::Arg::Long("help")) => return help(),
+        Some(lexopt::Arg::Short('h') | lexopt::Arg::Long("help")) => return print(HELP),
         Some(lexopt::Arg::Long(long)) if network::PROBE.strip_prefix("--") == Some(long) => {
             return probe();
         }
@@ -51,7 +123,10 @@ fn run() -> Result<ExitCode> {
     };
     match command.as_str() {
         "check" => check(&mut arguments),
-        "help" => help(),
+        "play" => play(&mut arguments),
+        "observe" => observe(&mut arguments),
+        "enter" => enter(&mut arguments),
+        "help" => print(HELP),
         other => Err(Error::new(format!("no command {other}: try lab --help"))),
     }
 }
@@ -62,10 +137,6 @@ fn next(arguments: &mut lexopt::Parser) -> Result<Option<lexopt::Arg<'_>>> {
 
 fn usage(error: lexopt::Error) -> Error {
     Error::of("arguments (see lab --help)", error)
-}
-
-fn help() -> Result<ExitCode> {
-    print(HELP)
 }
 
 fn print(text: &str) -> Result<ExitCode> {
@@ -88,13 +159,12 @@ fn check(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
     while let Some(argument) = next(arguments)? {
         match argument {
             lexopt::Arg::Long("update") => update = true,
-            lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return help(),
+            lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return print(CHECK_HELP),
             lexopt::Arg::Value(page) => pages.push(PathBuf::from(page)),
             other => return Err(usage(other.unexpected())),
         }
     }
-    let here = std::env::current_dir().map_err(|error| Error::of("find the current directory", error))?;
-    let root = root(&here);
+    let root = root(&here()?);
     let pages = pages.iter().map(|page| beneath(&root, page)).collect::<Result<Vec<_>>>()?;
 
     network::close_on_exec()?;
@@ -104,6 +174,67 @@ fn check(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
     print(&String::from_utf8_lossy(&text))?;
     let failed = report.failures() > 0 || (require && report.gaps() > 0);
     Ok(ExitCode::from(u8::from(failed)))
+}
+
+fn play(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
+    let mut tempo = if io::stdin().is_terminal() { Tempo::Keys } else { Tempo::NoWait };
+    let mut page = None;
+    while let Some(argument) = next(arguments)? {
+        match argument {
+            lexopt::Arg::Long("no-wait") => tempo = Tempo::NoWait,
+            lexopt::Arg::Long("speed") => {
+                let value = arguments.value().map_err(usage)?;
+                let speed = value.parse().ok().filter(|speed: &f64| speed.is_finite() && *speed > 0.0);
+                let needed =
+                    || Error::new(format!("--speed {}: a number above 0 is needed", value.display()));
+                tempo = Tempo::Speed(speed.ok_or_else(needed)?);
+            }
+            lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return print(PLAY_HELP),
+            lexopt::Arg::Value(path) if page.is_none() => page = Some(PathBuf::from(path)),
+            other => return Err(usage(other.unexpected())),
+        }
+    }
+    let page = page.ok_or_else(|| Error::new("which page? lab play docs/part-one.md"))?;
+    let root = root(&here()?);
+    let page = beneath(&root, &page)?;
+    network::close_on_exec()?;
+    lab::play::play(&root, &page, tempo, anstream::AutoStream::auto(io::stdout())).map(ExitCode::from)
+}
+
+fn observe(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
+    let mut command = Vec::new();
+    match next(arguments)? {
+        Some(lexopt::Arg::Value(program)) => command.push(program),
+        Some(lexopt::Arg::Short('h') | lexopt::Arg::Long("help")) => return print(OBSERVE_HELP),
+        Some(other) => return Err(usage(other.unexpected())),
+        None => return Err(Error::new("which command? lab observe -- COMMAND (see lab observe --help)")),
+    }
+    // From here on everything is the command's own.
+    command.extend(arguments.raw_args().map_err(usage)?);
+    network::close_on_exec()?;
+    let out = anstream::AutoStream::auto(io::stdout());
+    lab::observe::observe(&command, &here()?, out).map(ExitCode::from)
+}
+
+fn enter(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
+    let mut pid = None;
+    while let Some(argument) = next(arguments)? {
+        match argument {
+            lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return print(ENTER_HELP),
+            lexopt::Arg::Value(value) if pid.is_none() => {
+                let needed =
+                    |_| Error::new(format!("enter {}: the number of a process is needed", value.display()));
+                pid = Some(value.parse().map_err(needed)?);
+            }
+            other => return Err(usage(other.unexpected())),
+        }
+    }
+    let pid = pid.ok_or_else(|| Error::new("which process? the first line of `lab observe` names it"))?;
+    match lab::enter::enter(pid)? {}
+}
+
+fn here() -> Result<PathBuf> {
+    std::env::current_dir().map_err(|error| Error::of("find the current directory", error))
 }
 
 /// Whether the variable is set to the one value that it knows; empty is as good as not set.

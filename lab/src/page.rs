@@ -69,7 +69,7 @@ pub enum Kind {
         region: Option<String>,
     },
     /// The loopback interface goes up or down, as if a cable were pulled: ` ```text link=down `. The block shows the
-    /// command that does it as root, [`LINK`].
+    /// command that does it as root.
     Link {
         /// What it becomes.
         up: bool,

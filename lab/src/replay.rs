@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -29,6 +29,8 @@ use crate::tools;
 const QUIET: Duration = Duration::from_secs(1);
 /// The same for what should not come at all: the end of a page, or of its block in an update.
 const QUIET_AT_THE_END: Duration = Duration::from_millis(100);
+/// How often the watcher is asked whether to go on.
+const TICK: Duration = Duration::from_millis(20);
 
 /// How a page is played.
 #[derive(Debug)]
@@ -41,14 +43,19 @@ pub struct Stage<'a> {
     pub update: bool,
 }
 
-/// Watches a page being played. A method that takes its time holds the next block back, not the programs.
+/// Watches a page being played.
 pub trait Watcher {
-    /// The block is about to play.
+    /// Whether the block may play now. Asked again and again until it is so; meanwhile the programs go on.
     ///
     /// # Errors
     /// Ends the play.
-    fn block(&mut self, _block: &Block) -> Result<()> {
-        Ok(())
+    fn is_ready(&mut self, _block: &Block) -> Result<bool> {
+        Ok(true)
+    }
+
+    /// Asked now and then while the replay waits: `false` ends the wait as if its time were over.
+    fn goes_on(&mut self) -> bool {
+        true
     }
 
     /// This is typed into the terminal: its echo follows as an event.
@@ -96,6 +103,8 @@ pub struct Played {
     pub steps: Vec<Comparison>,
     /// What else is wrong: line on the page, sentence.
     pub complaints: Vec<(usize, String)>,
+    /// A command ended otherwise than the page says: an update does not take over what came of it.
+    pub failed: bool,
 }
 
 /// The lines that a step shows and those that came.
@@ -133,6 +142,12 @@ impl Played {
     #[must_use]
     pub fn agrees(&self) -> bool {
         self.steps.iter().all(Comparison::agrees)
+    }
+
+    /// Whether an update takes over what came.
+    #[must_use]
+    pub fn is_rewritten(&self) -> bool {
+        !self.agrees() && !self.failed
     }
 }
 
@@ -282,7 +297,9 @@ impl<'a> Replay<'a> {
             if !plays {
                 continue;
             }
-            self.watcher.block(block)?;
+            while !self.watcher.is_ready(block)? {
+                self.next_event(Instant::now() + TICK);
+            }
             match self.block(index, block) {
                 Ok(()) => {}
                 Err(Stop::Failed(error)) => return Err(error),
@@ -365,6 +382,7 @@ impl<'a> Replay<'a> {
             {
                 let sentence =
                     format!("the command ended with exit status {status}, the page says exit={expected}");
+                self.fail(index);
                 self.complain(Place { block: index, line: block.line }, sentence);
             }
         }
@@ -727,7 +745,7 @@ impl<'a> Replay<'a> {
             };
             for step in &mut played.steps {
                 step.rows = self.rows(index, step, &mut renaming);
-                if self.stage.update && !step.agrees() {
+                if self.stage.update && !played.failed && !step.agrees() {
                     // Rewritten as it was, pure ACKs and all.
                     self.pure_acks.retain(|(block, _)| *block != index);
                     step.came.iter_mut().for_each(|came| came.lenient = false);
@@ -782,16 +800,20 @@ impl<'a> Replay<'a> {
 
     /// Waits for one event, whatever its lane. False when none came before the deadline.
     fn next_event(&mut self, deadline: Instant) -> bool {
-        let left = deadline.saturating_duration_since(Instant::now());
-        match self.events.recv_timeout(left) {
-            Ok(event) => {
-                self.watcher.event(&event);
-                self.file(event);
-                true
+        while self.watcher.goes_on() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.events.recv_timeout(left.min(TICK)) {
+                Ok(event) => {
+                    self.watcher.event(&event);
+                    self.file(event);
+                    return true;
+                }
+                // Disconnected cannot be: this replay holds a sender itself.
+                Err(_) if left.is_zero() => return false,
+                Err(_) => {}
             }
-            // Disconnected cannot be: this replay holds a sender itself.
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => false,
         }
+        false
     }
 
     /// Puts what was seen into its stream.
@@ -843,6 +865,12 @@ impl<'a> Replay<'a> {
         }
     }
 
+    fn fail(&mut self, index: usize) {
+        if let Some(played) = self.played(index) {
+            played.failed = true;
+        }
+    }
+
     /// Lines that no block has asked for belong after the block that showed the last ones of their stream.
     fn append(&mut self, owner: usize, came: Vec<Came>) {
         if let Some(step) = self.played(owner).and_then(|played| played.steps.last_mut()) {
@@ -863,6 +891,7 @@ impl<'a> Replay<'a> {
             let sentence = format!(
                 "this ended with exit status {status}; where that is meant, the block says exit={status}"
             );
+            self.fail(running.at.block);
             self.complain(running.at, sentence);
         }
     }

@@ -14,6 +14,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
+use std::time::SystemTime;
 
 use nix::libc;
 use nix::sys::stat::Mode;
@@ -70,7 +71,7 @@ impl Syscalls {
             let Ok(fifo) = File::open(&path) else { return };
             for said in BufReader::new(fifo).split(b'\n') {
                 let Ok(said) = said else { return };
-                for call in trace.line(&String::from_utf8_lossy(&said)) {
+                for call in trace.line(&String::from_utf8_lossy(&said), SystemTime::now()) {
                     let event = Event { at: call.at, lane: lane.clone(), what: What::Line(call.text) };
                     if events.send(event).is_err() {
                         return;

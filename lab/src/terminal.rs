@@ -4,7 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::path::Path;
-use std::process::Child;
+use std::process::{Child, ExitStatus};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant, SystemTime};
@@ -25,6 +25,14 @@ const AFTER_STATUS: u8 = 0x1f;
 /// Rows and columns: as wide as a page; programs that lay out columns, such as ss, ask for it.
 const SIZE: (u16, u16) = (50, 100);
 
+/// A line that does not end is cut here.
+const LONGEST_LINE: usize = 64 * 1024;
+
+/// A program that prints without end is slowed down, or what nobody has read yet would fill the memory: as many lines
+/// at once are free, then each takes its time.
+const BURST: u32 = 64;
+const PER_LINE: Duration = Duration::from_micros(100);
+
 /// An open terminal. What appears in it is sent as events; dropping it ends its programs.
 pub struct Terminal {
     name: String,
@@ -39,11 +47,6 @@ impl Terminal {
     /// # Errors
     /// When there is no pseudoterminal left or the shell cannot be started.
     pub fn open(name: &str, prefix: &[OsString], root: &Path, events: Sender<Event>) -> Result<Self> {
-        let doing = || format!("open terminal \"{name}\"");
-        let (pty, pts) = pty_process::blocking::open().map_err(|error| Error::of(doing(), error))?;
-        let (rows, columns) = SIZE;
-        pty.resize(pty_process::Size::new(rows, columns)).map_err(|error| Error::of(doing(), error))?;
-
         let shell: &[&str] = match tools::find("bash") {
             Some(_) => &["bash", "--norc", "--noediting", "-i"],
             None => &["sh", "-i"],
@@ -59,6 +62,28 @@ impl Terminal {
             .env("PS1", String::from_utf8_lossy(&prompt).as_ref())
             .env("PS2", "> ")
             .current_dir(root);
+        Self::start(name, command, events)
+    }
+
+    /// Opens a terminal in which one program runs instead of a shell, with the environment of this process.
+    ///
+    /// # Errors
+    /// When there is no pseudoterminal left or the program cannot be started.
+    pub fn run(name: &str, command: &[OsString], here: &Path, events: Sender<Event>) -> Result<Self> {
+        let mut words = command.iter();
+        let command = Command::new(words.next().map_or(OsStr::new(""), OsString::as_os_str))
+            .args(words)
+            // What it prints is shown among other lines: it must not move the cursor.
+            .env("TERM", "dumb")
+            .current_dir(here);
+        Self::start(name, command, events)
+    }
+
+    fn start(name: &str, command: Command, events: Sender<Event>) -> Result<Self> {
+        let doing = || format!("open terminal \"{name}\"");
+        let (pty, pts) = pty_process::blocking::open().map_err(|error| Error::of(doing(), error))?;
+        let (rows, columns) = SIZE;
+        pty.resize(pty_process::Size::new(rows, columns)).map_err(|error| Error::of(doing(), error))?;
         let shell = command.spawn(pts).map_err(|error| Error::of(doing(), error))?;
 
         let pty = Arc::new(pty);
@@ -83,6 +108,16 @@ impl Terminal {
     /// When the terminal does not take it.
     pub fn press(&self, key: u8) -> Result<()> {
         self.write(&[key])
+    }
+
+    /// The exit status of the shell, or of the program that [`Self::run`] started, once it has ended.
+    ///
+    /// # Errors
+    /// When the kernel does not tell.
+    pub fn status(&mut self) -> Result<Option<ExitStatus>> {
+        self.shell
+            .try_wait()
+            .map_err(|error| Error::of(format!("wait for terminal \"{}\"", self.name), error))
     }
 
     fn write(&self, bytes: &[u8]) -> Result<()> {
@@ -152,8 +187,12 @@ fn read(pty: &Pty, lane: &Lane, events: &Sender<Event>) {
             // pty(7): EIO once no process has the other side open.
             _ => break,
         };
+        let lines = u32::try_from(whats.len()).unwrap_or(u32::MAX);
         if !whats.into_iter().all(send) {
             return;
+        }
+        if lines > BURST {
+            std::thread::sleep(PER_LINE * lines);
         }
     }
     send(What::Closed);
@@ -195,6 +234,10 @@ impl Splitter {
                 }
                 byte => self.pending.push(byte),
             }
+        }
+        if self.pending.len() > LONGEST_LINE {
+            whats.push(What::Line(text(&self.pending)));
+            self.pending.clear();
         }
         if !self.pending.is_empty() && !self.pending.contains(&BEFORE_STATUS) {
             whats.push(What::Partial(text(&self.pending)));

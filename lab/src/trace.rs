@@ -21,6 +21,9 @@ const DESCRIPTOR_CALLS: [&str; 14] = [
 /// Where the C library asks for users and services; whether anybody answers is the machine's business.
 const NAME_SERVICES: [&str; 3] = ["\"/var/run/nscd/", "\"/run/nscd/", "\"/run/systemd/"];
 
+/// How long strace may take to write down the beginning of a call.
+const WRITING: Duration = Duration::from_millis(2);
+
 /// A call to show, when it has returned.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Call {
@@ -36,6 +39,8 @@ pub(crate) struct Call {
 /// which of its descriptors are sockets.
 #[derive(Debug)]
 pub(crate) struct Trace {
+    /// When the line at hand came.
+    now: SystemTime,
     /// Calls to show although they are [`PROCESS_CALLS`].
     also: Vec<String>,
     threads: HashMap<u32, Thread>,
@@ -85,6 +90,7 @@ struct Parts<'a> {
 impl Trace {
     pub(crate) fn new(also: &[String]) -> Self {
         Self {
+            now: SystemTime::UNIX_EPOCH,
             also: also.to_vec(),
             threads: HashMap::new(),
             processes: HashMap::new(),
@@ -93,8 +99,10 @@ impl Trace {
         }
     }
 
-    /// The calls to show that this line of strace completes: none, one, or several that had to wait.
-    pub(crate) fn line(&mut self, line: &str) -> Vec<Call> {
+    /// The calls to show that this line of strace, which came at `now`, completes: none, one, or several that had to
+    /// wait.
+    pub(crate) fn line(&mut self, line: &str, now: SystemTime) -> Vec<Call> {
+        self.now = now;
         let mut calls = Vec::new();
         self.read(line, &mut calls);
         calls
@@ -122,21 +130,28 @@ impl Trace {
             self.end(pid, end, calls);
         } else if let Some(rest) = said.strip_prefix("<... ") {
             let began = self.threads.get_mut(&pid).and_then(|thread| thread.unfinished.take());
-            if let (Some((at, mut text)), Some((_, rest))) = (began, rest.split_once(" resumed>")) {
+            if let (Some((began, mut text)), Some((_, rest))) = (began, rest.split_once(" resumed>")) {
                 text.push_str(rest);
-                self.call(pid, at, &text, calls);
+                self.call(pid, began, Some(at), &text, calls);
             }
         } else if let Some(text) = said.strip_suffix(" <unfinished ...>") {
             if let Some(thread) = self.threads.get_mut(&pid) {
                 thread.unfinished = Some((at, text.to_owned()));
             }
         } else if !said.starts_with("--- ") {
-            self.call(pid, at, said, calls);
+            self.call(pid, at, None, said, calls);
         }
     }
 
     /// One whole call.
-    fn call(&mut self, pid: u32, at: SystemTime, said: &str, calls: &mut Vec<Call>) {
+    fn call(
+        &mut self,
+        pid: u32,
+        began: SystemTime,
+        returned: Option<SystemTime>,
+        said: &str,
+        calls: &mut Vec<Call>,
+    ) {
         let (said, took) = without_duration(said);
         let Some(parts) = Parts::of(said) else { return };
         // It never returned: the program ended in it, or a signal interrupted it and it begins again.
@@ -170,7 +185,11 @@ impl Trace {
             calls.push(call);
         }
         let call = Call {
-            at: at.checked_add(took).filter(|_| waits(parts.name)).unwrap_or(at),
+            at: if waits(parts.name) {
+                returned.unwrap_or_else(|| self.returned(began, took))
+            } else {
+                began
+            },
             text: format!("{}{}({}) = {}", self.number(process), parts.name, parts.arguments, parts.result),
         };
         // Exactly how the C library opens the socket on which it asks a name service.
@@ -180,6 +199,14 @@ impl Trace {
             (true, Ok(descriptor), Some(thread)) => thread.held = Some((call, descriptor)),
             _ => calls.push(call),
         }
+    }
+
+    /// strace counts from when it has written the call's beginning down: some time is missing, but the line cannot have
+    /// come before the call returned.
+    fn returned(&self, began: SystemTime, took: Duration) -> SystemTime {
+        let earliest = began.checked_add(took).unwrap_or(began);
+        let latest = earliest.checked_add(WRITING).unwrap_or(earliest);
+        self.now.clamp(earliest, latest)
     }
 
     fn is_shown(&self, process: u32, parts: &Parts<'_>) -> bool {
@@ -447,7 +474,7 @@ mod tests {
     fn shown(log: &str, also: &[&str]) -> Vec<String> {
         let also: Vec<String> = also.iter().map(ToString::to_string).collect();
         let mut trace = Trace::new(&also);
-        log.lines().flat_map(|line| trace.line(line)).map(|call| call.text).collect()
+        log.lines().flat_map(|line| trace.line(line, SystemTime::UNIX_EPOCH)).map(|call| call.text).collect()
     }
 
     /// The lines of the process that called `call` first.
@@ -579,18 +606,24 @@ mod tests {
     #[test]
     fn cause_stands_before_effect() {
         let mut trace = Trace::new(&[]);
+        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(13_501);
         let mut at = |line: &str| {
-            let calls = trace.line(line);
-            calls
-                .first()
-                .map(|call| call.at.duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_millis())
+            let calls = trace.line(line, now);
+            let after = |call: &Call| call.at.duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+            calls.first().map(|call| after(call).as_millis())
         };
         assert_eq!(
             at("1  10.000000 execve(\"./server\", [\"server\"], 0x7ffc /* 9 vars */) = 0 <0.000100>"),
             None
         );
-        assert_eq!(at("1  11.000000 accept(3, NULL, NULL) = 4 <2.500000>"), Some(13_500));
-        assert_eq!(at("1  14.000000 sendto(4, \"x\", 1, 0, NULL, 0) = 1 <0.500000>"), Some(14_000));
+        // It waits: its place is where it returned, between what strace says and when its line came.
+        assert_eq!(at("1  11.000000 accept(3, NULL, NULL) = 4 <2.500000>"), Some(13_501));
+        assert_eq!(at("1  11.000000 accept(3, NULL, NULL) = 5 <2.200000>"), Some(13_202));
+        assert_eq!(at("1  14.000000 recvfrom(4, \"x\", 1, 0, NULL, NULL) = 1 <0.500000>"), Some(14_500));
+        assert_eq!(at("1  15.000000 accept(3, NULL <unfinished ...>"), None);
+        assert_eq!(at("1  16.000000 <... accept resumed>, NULL) = 4 <0.999000>"), Some(16_000));
+        // It causes something: its place is where it began.
+        assert_eq!(at("1  17.000000 sendto(4, \"x\", 1, 0, NULL, 0) = 1 <0.500000>"), Some(17_000));
     }
 
     proptest! {
@@ -611,7 +644,7 @@ mod tests {
             }
             let mut trace = Trace::new(&[]);
             for line in lines {
-                let _ = trace.line(&line);
+                let _ = trace.line(&line, SystemTime::UNIX_EPOCH);
             }
         }
     }

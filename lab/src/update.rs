@@ -11,7 +11,7 @@ pub fn replayed(page: &Page, run: &mut Run) -> Vec<(usize, Vec<String>)> {
     let mut changed = Vec::new();
     for (index, (block, outcome)) in page.blocks.iter().zip(&run.outcomes).enumerate() {
         if let Outcome::Played(played) = outcome
-            && !played.agrees()
+            && played.is_rewritten()
         {
             changed.push((index, lines(block, played, &mut run.renaming)));
         }

@@ -232,6 +232,17 @@ fn an_update_fills_what_is_empty() {
     assert_eq!(fs::read_to_string(copy.path().join("page.md")).expect("a page"), filled);
 }
 
+/// What a failed command printed is no basis for a page.
+#[test]
+fn an_update_believes_no_command_that_failed() {
+    let copy = copy(&[]);
+    let text = "```console one\n$ cat no-such-file 2>/dev/null\nits text\n```\n";
+    fs::write(copy.path().join("page.md"), text).expect("written");
+    let output = lab().args(["--update", "page.md"]).current_dir(copy.path()).output().expect("lab runs");
+    assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
+    assert_eq!(fs::read_to_string(copy.path().join("page.md")).expect("a page"), text);
+}
+
 #[test]
 fn an_update_leaves_a_page_that_agrees_as_it_is() {
     let copy = copy(&["terminals.md"]);

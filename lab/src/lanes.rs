@@ -1,0 +1,322 @@
+//! What was seen, shown live: one line after another in the order of time, each with the name of its lane.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::time::{Duration, SystemTime};
+
+use anstream::adapter::strip_str;
+use anstyle::{AnsiColor, Style};
+
+use crate::event::{Event, Lane, What};
+
+/// How long an event waits for others that happened before it and are still on their way: strace tells of a call some
+/// milliseconds after its packets have passed, more on a busy machine.
+pub const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long a line without an end stands before it is shown as it is.
+const UNENDED: Duration = Duration::from_millis(300);
+
+/// The colours of the terminals, in the order in which they appear.
+const TERMINALS: [AnsiColor; 4] =
+    [AnsiColor::Green, AnsiColor::Cyan, AnsiColor::Magenta, AnsiColor::BrightGreen];
+const CALLS: Style = AnsiColor::Yellow.on_default();
+const PACKETS: Style = AnsiColor::BrightBlue.on_default();
+const ASIDE: Style = Style::new().dimmed();
+const HEADING: Style = Style::new().bold();
+
+/// Shows events as lines. Colours are written as escape sequences: an `anstream` around the output decides whether
+/// they stay.
+#[derive(Debug)]
+pub struct Lanes<W> {
+    out: W,
+    /// The width of the lanes' names.
+    width: usize,
+    terminals: HashMap<String, Terminal>,
+    waiting: Vec<(SystemTime, Lane, String)>,
+    /// No lane goes backwards, whatever its clock says.
+    latest: HashMap<Lane, SystemTime>,
+}
+
+/// A terminal so far.
+#[derive(Debug, Default)]
+struct Terminal {
+    colour: usize,
+    /// No shell stands between the program and the terminal.
+    is_bare: bool,
+    /// The shell has shown its first prompt; what it says before is not shown.
+    prompted: bool,
+    /// The next line is a command at the prompt.
+    at_prompt: bool,
+    /// What stands after the last line end, and whether it has been shown.
+    partial: Option<(SystemTime, String)>,
+    shown: String,
+}
+
+impl<W: Write> Lanes<W> {
+    /// Lanes for these terminals, in which shells run; others may join later. `out` should be line by line: every line
+    /// is written with one call.
+    pub fn new(out: W, terminals: &[&str]) -> Self {
+        let mut lanes = Self {
+            out,
+            width: "packets".len(),
+            terminals: HashMap::new(),
+            waiting: Vec::new(),
+            latest: HashMap::new(),
+        };
+        for name in terminals {
+            lanes.terminal(name);
+        }
+        lanes
+    }
+
+    /// In this terminal a program runs without a shell: everything is its output, and no line is a command.
+    pub fn without_shell(&mut self, terminal: &str) {
+        let terminal = self.terminal(terminal);
+        terminal.is_bare = true;
+        terminal.prompted = true;
+    }
+
+    /// Makes room for the name of a lane that will appear.
+    pub fn expect(&mut self, lane: &Lane) {
+        self.width = self.width.max(name(lane).chars().count());
+    }
+
+    fn terminal(&mut self, name: &str) -> &mut Terminal {
+        self.width = self.width.max(name.chars().count());
+        let colour = self.terminals.len();
+        self.terminals.entry(name.to_owned()).or_insert_with(|| Terminal { colour, ..Terminal::default() })
+    }
+
+    /// Takes an event; [`Self::show`] shows it when its time has come.
+    pub fn see(&mut self, event: &Event) {
+        let text = match (&event.lane, &event.what) {
+            (Lane::Terminal(name), what) => {
+                let terminal = self.terminal(name);
+                match what {
+                    What::Line(line) => terminal.line(line),
+                    What::Partial(text) => {
+                        terminal.partial = Some((event.at, text.clone()));
+                        None
+                    }
+                    What::Prompt { .. } => {
+                        terminal.prompted = true;
+                        terminal.at_prompt = true;
+                        terminal.partial = None;
+                        None
+                    }
+                    _ => None,
+                }
+            }
+            (_, What::Line(line)) => Some(line.clone()),
+            (_, What::Packet(packet)) => Some(packet.line.clone()),
+            _ => None,
+        };
+        if let Some(text) = text {
+            self.wait(event.at, event.lane.clone(), text);
+        }
+    }
+
+    fn wait(&mut self, at: SystemTime, lane: Lane, text: String) {
+        let at = self.latest.get(&lane).map_or(at, |latest| at.max(*latest));
+        self.latest.insert(lane.clone(), at);
+        self.waiting.push((at, lane, text));
+    }
+
+    /// Shows, in the order of time, what happened up to `until`.
+    ///
+    /// # Errors
+    ///
+    /// When the output takes no more: `BrokenPipe` when its reader has gone.
+    pub fn show(&mut self, until: SystemTime) -> io::Result<()> {
+        let lines: Vec<(SystemTime, Lane, String)> = self
+            .terminals
+            .iter_mut()
+            .filter_map(|(name, terminal)| {
+                let (at, text) = terminal.overdue(until)?;
+                Some((at, Lane::Terminal(name.clone()), text))
+            })
+            .collect();
+        for (at, lane, text) in lines {
+            self.wait(at, lane, text);
+        }
+        // Stable: what happened at the same time stays in the order in which it was seen.
+        self.waiting.sort_by_key(|(at, ..)| *at);
+        let due = self.waiting.partition_point(|(at, ..)| *at <= until);
+        let due: Vec<_> = self.waiting.drain(..due).collect();
+        for (_, lane, text) in due {
+            self.line(&lane, &text)?;
+        }
+        self.out.flush()
+    }
+
+    fn line(&mut self, lane: &Lane, text: &str) -> io::Result<()> {
+        let style = match lane {
+            Lane::Terminal(name) => {
+                let colour = self.terminal(name).colour % TERMINALS.len();
+                TERMINALS.get(colour).map_or(Style::new(), |colour| colour.on_default())
+            }
+            Lane::Calls(_) => CALLS,
+            Lane::Packets => PACKETS,
+        };
+        let name = name(lane);
+        let padding = " ".repeat(self.width.saturating_sub(name.chars().count()));
+        let text = visible(text);
+        let separator = if text.is_empty() { "|" } else { "| " };
+        self.put(&match lane {
+            Lane::Terminal(_) => format!("{style}{name}{padding} {separator}{style:#}{text}"),
+            _ => format!("{style}{name}{padding} {separator}{text}{style:#}"),
+        })
+    }
+
+    /// Shows a heading, at once.
+    ///
+    /// # Errors
+    ///
+    /// When the output takes no more.
+    pub fn heading(&mut self, text: &str) -> io::Result<()> {
+        self.put(&format!("{HEADING}{}{HEADING:#}", visible(text)))
+    }
+
+    /// Shows a line as it is, in no lane, at once.
+    ///
+    /// # Errors
+    ///
+    /// When the output takes no more.
+    pub fn text(&mut self, text: &str) -> io::Result<()> {
+        self.put(&visible(text))
+    }
+
+    /// Shows a remark of the laboratory itself, at once.
+    ///
+    /// # Errors
+    ///
+    /// When the output takes no more.
+    pub fn aside(&mut self, text: &str) -> io::Result<()> {
+        self.put(&format!("{ASIDE}# {}{ASIDE:#}", visible(text)))
+    }
+
+    fn put(&mut self, line: &str) -> io::Result<()> {
+        self.out.write_all(format!("{line}\n").as_bytes())?;
+        self.out.flush()
+    }
+}
+
+impl Terminal {
+    /// What to show for a whole line; `None` if it has been shown while it was a part of one.
+    fn line(&mut self, line: &str) -> Option<String> {
+        self.partial = None;
+        let shown = std::mem::take(&mut self.shown);
+        if !self.prompted || (!shown.is_empty() && shown == line) {
+            return None;
+        }
+        let prompt = if std::mem::take(&mut self.at_prompt) && !self.is_bare { "$ " } else { "" };
+        Some(format!("{prompt}{line}"))
+    }
+
+    /// A question that waits for its answer has no line end: it is shown when it has stood for a while.
+    fn overdue(&mut self, until: SystemTime) -> Option<(SystemTime, String)> {
+        let (at, text) = self.partial.as_ref()?;
+        let is_overdue = *at + UNENDED <= until;
+        if !is_overdue || !self.prompted || self.at_prompt || text.is_empty() || *text == self.shown {
+            return None;
+        }
+        self.shown.clone_from(text);
+        self.partial.take()
+    }
+}
+
+/// How a line names its lane.
+#[must_use]
+pub fn name(lane: &Lane) -> String {
+    match lane {
+        Lane::Terminal(name) => name.clone(),
+        Lane::Calls(name) => format!("{name} calls"),
+        Lane::Packets => "packets".to_owned(),
+    }
+}
+
+/// What a program prints may move the cursor or worse: only text stays.
+fn visible(text: &str) -> String {
+    let text = strip_str(text).to_string();
+    // A progress bar writes over itself.
+    let last = text.rsplit('\r').next().unwrap_or_default();
+    last.chars()
+        .map(|character| if character == '\t' { ' ' } else { character })
+        .filter(|character| !character.is_control())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(milliseconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(1_000_000 + milliseconds)
+    }
+
+    fn event(milliseconds: u64, lane: Lane, what: What) -> Event {
+        Event { at: at(milliseconds), lane, what }
+    }
+
+    fn shown(lanes: &[&str], events: &[Event]) -> String {
+        let mut out = Vec::new();
+        let mut lanes = Lanes::new(&mut out, lanes);
+        for event in events {
+            lanes.see(event);
+        }
+        lanes.show(at(10_000)).expect("a vector takes everything");
+        drop(lanes);
+        strip_str(&String::from_utf8(out).expect("text")).to_string()
+    }
+
+    fn line(text: &str) -> What {
+        What::Line(text.to_owned())
+    }
+
+    #[test]
+    fn lanes_are_merged_in_the_order_of_time() {
+        let server = || Lane::Terminal("server".to_owned());
+        let calls = || Lane::Calls("server".to_owned());
+        let events = [
+            event(0, server(), line("bash: no job control")),
+            event(1, server(), What::Prompt { status: 0 }),
+            event(2, server(), line("cargo run")),
+            event(30, server(), line("listening")),
+            event(20, calls(), line("listen(3, 1) = 0")),
+            // Its clock says otherwise, but it was seen after `listen`.
+            event(10, calls(), line("accept(3, NULL, NULL) = 4")),
+            event(40, server(), line("")),
+        ];
+        assert_eq!(
+            shown(&["server"], &events),
+            "server  | $ cargo run\n\
+             server calls | listen(3, 1) = 0\n\
+             server calls | accept(3, NULL, NULL) = 4\n\
+             server  | listening\n\
+             server  |\n"
+        );
+    }
+
+    #[test]
+    fn a_question_is_shown_once() {
+        let lane = || Lane::Terminal("a".to_owned());
+        let mut out = Vec::new();
+        let mut lanes = Lanes::new(&mut out, &["a"]);
+        lanes.without_shell("a");
+        lanes.see(&event(0, lane(), What::Partial("name? ".to_owned())));
+        lanes.show(at(10)).expect("written");
+        lanes.show(at(1000)).expect("written");
+        lanes.show(at(2000)).expect("written");
+        lanes.see(&event(2001, lane(), line("name? ")));
+        lanes.see(&event(2002, lane(), line("hello")));
+        lanes.show(at(3000)).expect("written");
+        drop(lanes);
+        let text = String::from_utf8(out).expect("text");
+        assert_eq!(strip_str(&text).to_string(), "a       | name? \na       | hello\n");
+    }
+
+    #[test]
+    fn no_program_moves_the_cursor() {
+        assert_eq!(visible("10%\r100%\u{1b}[2J\u{1b}]0;title\u{7}\tdone\u{8}"), "100% done");
+    }
+}

@@ -1,0 +1,294 @@
+//! `lab observe -- COMMAND`: a program of the reader's own on a private network, under the same observers as a page.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::ExitStatus;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant, SystemTime};
+
+use tempfile::TempDir;
+
+use crate::check;
+use crate::error::{Error, Result};
+use crate::event::{Event, Lane, What};
+use crate::lanes::{Lanes, PATIENCE};
+use crate::missing::Missing;
+use crate::network::{self, Network};
+use crate::packets::Packets;
+use crate::reader::{ENDED, INTERRUPTED, Signals, Typed, is_broken_pipe, not_shown, typed};
+use crate::syscalls::Syscalls;
+use crate::terminal::Terminal;
+use crate::tools;
+
+/// The lane of COMMAND.
+const COMMAND: &str = "command";
+/// The lane of the second terminal.
+const SECOND: &str = "second";
+
+/// The keys ^C and ^D.
+const INTERRUPT: u8 = 3;
+const END_OF_INPUT: u8 = 4;
+
+/// The exit status with which shells say that there is no such program.
+const NOT_FOUND: u8 = 127;
+
+/// How long a loop sleeps when nothing happens.
+const TICK: Duration = Duration::from_millis(20);
+/// When COMMAND has ended, no client is left, and nothing was seen for so long, there is nothing more to show.
+const QUIET: Duration = Duration::from_millis(300);
+/// How long COMMAND may take to end after ^C, and other lanes to fall silent after COMMAND.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Runs `command` in `here` on a private network and shows live on `out` what it prints, which system calls it makes and
+/// which packets pass. What is typed on standard input goes to the shell of a second terminal on the same network.
+///
+/// Gives the exit status of the command; 127 if there is no such program; 128 and the signal's number if a signal ended it; 0 if `out` was closed by
+/// its reader before that. Call it before there is any thread.
+///
+/// # Errors
+///
+/// When the laboratory itself fails. A lane that this machine cannot show is named in the output, and the command goes
+/// on without it.
+pub fn observe(command: &[OsString], here: &Path, out: impl Write) -> Result<u8> {
+    if let Some(missing) = not_found(command) {
+        writeln!(io::stderr(), "lab: {missing}").map_err(not_shown)?;
+        return Ok(NOT_FOUND);
+    }
+    // No registry can be reached from a network of one's own: what cargo would build is built before.
+    let words = command.iter().map(|word| word.to_string_lossy());
+    check::build(here, std::iter::once(shell_words::join(words).as_str()), &mut io::stderr())?;
+
+    let network = Network::enter()?;
+    if matches!(network, Network::Private) {
+        network::fresh()?;
+    }
+    let signals = Signals::catch().map_err(|error| Error::of("catch signals", error))?;
+    let mut lanes = Lanes::new(out, &[COMMAND, SECOND]);
+    lanes.without_shell(COMMAND);
+    match Session::start(command, here, &network, &mut lanes)?.run(&mut lanes, &signals) {
+        Err(error) if is_broken_pipe(&error) => Ok(0),
+        result => result,
+    }
+}
+
+/// That there is no program to run.
+fn not_found(command: &[OsString]) -> Option<Missing> {
+    let name = command.first()?.to_string_lossy();
+    let is_there =
+        if name.contains('/') { Path::new(name.as_ref()).exists() } else { tools::find(&name).is_some() };
+    (!is_there).then(|| {
+        tools::missing(&name)
+            .unwrap_or_else(|| Missing { what: format!("{name}: there is no such program"), remedy: None })
+    })
+}
+
+/// Everything that runs.
+struct Session {
+    // Dropped in this order: programs, then those who watch them.
+    command: Terminal,
+    second: Terminal,
+    _trace: Option<Syscalls>,
+    _packets: Option<Packets>,
+    _scratch: TempDir,
+    events: Receiver<Event>,
+    typed: Receiver<Typed>,
+    second_is: Second,
+    /// Something was typed since its last prompt.
+    second_is_busy: bool,
+}
+
+impl Session {
+    fn start(
+        command: &[OsString],
+        here: &Path,
+        network: &Network,
+        lanes: &mut Lanes<impl Write>,
+    ) -> Result<Self> {
+        let scratch = TempDir::new().map_err(|error| Error::of("make a temporary directory", error))?;
+        let (sender, events) = channel();
+        let mut aside = |text: String| lanes.aside(&text).map_err(not_shown);
+
+        match network.missing() {
+            None => {
+                let program = std::env::current_exe()
+                    .map_err(|error| Error::of("find the laboratory's own program", error))?;
+                let pid = std::process::id();
+                aside(format!(
+                    "on a private network; from another window: {} enter {pid}",
+                    program.display()
+                ))?;
+            }
+            Some(missing) => aside(format!("on the host's own network, because: {missing}"))?,
+        }
+        if io::stdin().is_terminal() {
+            aside("what you type goes to a second terminal; ^D closes it, ^C ends the command".to_owned())?;
+        }
+        let packets = match network {
+            Network::Private => Packets::start(sender.clone())
+                .map_err(|error| Missing { what: error.to_string(), remedy: None }),
+            Network::Host(..) => {
+                Err(Missing { what: "they are captured on private networks only".to_owned(), remedy: None })
+            }
+        };
+        if let Err(missing) = &packets {
+            aside(format!("no packets: {missing}"))?;
+        }
+        let trace = match Syscalls::available() {
+            Ok(()) => Some(
+                Syscalls::start(COMMAND, scratch.path(), &[], sender.clone())
+                    .map_err(|error| Error::of("trace the command", error))?,
+            ),
+            Err(missing) => {
+                aside(format!("no system calls: {missing}"))?;
+                None
+            }
+        };
+        lanes.expect(&Lane::Packets);
+        lanes.expect(&Lane::Calls(COMMAND.to_owned()));
+
+        let second = Terminal::open(SECOND, &[], here, sender.clone())?;
+        let (trace, mut words) = match trace {
+            Some((trace, words)) => (Some(trace), words),
+            None => (None, Vec::new()),
+        };
+        words.extend(command.iter().cloned());
+        let command = Terminal::run(COMMAND, &words, here, sender)?;
+        Ok(Self {
+            command,
+            second,
+            _trace: trace,
+            _packets: packets.ok(),
+            _scratch: scratch,
+            events,
+            typed: typed()?,
+            second_is: Second::Starting,
+            second_is_busy: false,
+        })
+    }
+
+    /// Shows what happens until the command has ended and all is quiet.
+    fn run(mut self, lanes: &mut Lanes<impl Write>, signals: &Signals) -> Result<u8> {
+        let mut ended: Option<(u8, Instant)> = None;
+        let mut interrupted: Option<Instant> = None;
+        let mut last_event = Instant::now();
+        loop {
+            if self.see(lanes) {
+                last_event = Instant::now();
+            }
+            self.pass_on()?;
+            let now = SystemTime::now();
+            lanes.show(now.checked_sub(PATIENCE).unwrap_or(now)).map_err(not_shown)?;
+
+            if signals.end.load(Ordering::Relaxed) {
+                return Ok(ENDED);
+            }
+            if signals.interrupt.swap(false, Ordering::Relaxed) {
+                if interrupted.is_some() || ended.is_some() {
+                    return Ok(INTERRUPTED);
+                }
+                interrupted = Some(Instant::now());
+                self.command.press(INTERRUPT)?;
+            }
+            if ended.is_none() {
+                let status = self.command.status()?;
+                ended = status.map(|status| (exit_code(status), Instant::now()));
+            }
+            match (ended, interrupted) {
+                (Some((code, at)), _) if self.is_quiet(last_event) || at.elapsed() > GRACE => {
+                    lanes.show(now + GRACE).map_err(not_shown)?;
+                    return Ok(code);
+                }
+                (None, Some(at)) if at.elapsed() > GRACE => return Ok(INTERRUPTED),
+                _ => {}
+            }
+        }
+    }
+
+    /// Nothing more is to be expected: nothing happens, and nothing runs in the second terminal.
+    fn is_quiet(&self, last_event: Instant) -> bool {
+        last_event.elapsed() > QUIET && !self.second_is_busy
+    }
+
+    /// Takes what has happened; waits a tick if nothing has. Not all of it at once: a program may print without end.
+    fn see(&mut self, lanes: &mut Lanes<impl Write>) -> bool {
+        let mut next = self.events.recv_timeout(TICK).ok();
+        let is_something = next.is_some();
+        let deadline = Instant::now() + TICK;
+        while let Some(event) = next {
+            if event.lane == Lane::Terminal(SECOND.to_owned()) {
+                match event.what {
+                    What::Prompt { .. } => {
+                        self.second_is = self.second_is.at_prompt();
+                        self.second_is_busy = false;
+                    }
+                    What::Closed => {
+                        self.second_is = Second::Closed;
+                        self.second_is_busy = false;
+                    }
+                    _ => {}
+                }
+            }
+            lanes.see(&event);
+            next = if Instant::now() < deadline { self.events.try_recv().ok() } else { None };
+        }
+        is_something
+    }
+
+    /// Types into the second terminal what the reader has typed. Not before its first prompt: the shell's greeting and
+    /// the line would run together.
+    fn pass_on(&mut self) -> Result<()> {
+        match self.second_is {
+            Second::Starting | Second::Closing { at_prompt: false } | Second::Closed => return Ok(()),
+            Second::Open => {}
+            // Back at the prompt after the end of input reached a program: now it is the shell's turn.
+            Second::Closing { at_prompt: true } => {
+                self.second_is = Second::Closing { at_prompt: false };
+                return self.second.press(END_OF_INPUT);
+            }
+        }
+        while let Ok(typed) = self.typed.try_recv() {
+            match typed {
+                Typed::Line(line) => {
+                    self.second_is_busy = true;
+                    self.second.enter(&line)?;
+                }
+                Typed::End => {
+                    self.second_is = Second::Closing { at_prompt: false };
+                    return self.second.press(END_OF_INPUT);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the second terminal is at.
+#[derive(Debug, Clone, Copy)]
+enum Second {
+    Starting,
+    Open,
+    /// The end of input was passed on; every program in it, and at last the shell, gets it.
+    Closing {
+        at_prompt: bool,
+    },
+    Closed,
+}
+
+impl Second {
+    fn at_prompt(self) -> Self {
+        match self {
+            Self::Starting | Self::Open => Self::Open,
+            Self::Closing { .. } => Self::Closing { at_prompt: true },
+            Self::Closed => Self::Closed,
+        }
+    }
+}
+
+/// As a shell tells it.
+fn exit_code(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}

@@ -1,0 +1,72 @@
+//! The reader at the keyboard: what is typed, ^C, and whether anybody still looks.
+
+use std::io::{self, BufRead};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{Receiver, channel};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use crate::error::{Error, Result};
+
+/// The exit status of a program that ^C ended, as a shell tells it: 128 and the signal's number.
+pub(crate) const INTERRUPTED: u8 = 130;
+/// The same for SIGTERM; a terminal that was closed (SIGHUP) counts as well.
+pub(crate) const ENDED: u8 = 143;
+
+/// What the reader does on standard input.
+pub(crate) enum Typed {
+    Line(String),
+    End,
+}
+
+/// What told us to stop.
+pub(crate) struct Signals {
+    pub(crate) interrupt: Arc<AtomicBool>,
+    pub(crate) end: Arc<AtomicBool>,
+}
+
+impl Signals {
+    pub(crate) fn catch() -> io::Result<Self> {
+        let signals = Self { interrupt: Arc::default(), end: Arc::default() };
+        signal_hook::flag::register(SIGINT, Arc::clone(&signals.interrupt))?;
+        signal_hook::flag::register(SIGTERM, Arc::clone(&signals.end))?;
+        signal_hook::flag::register(SIGHUP, Arc::clone(&signals.end))?;
+        Ok(signals)
+    }
+}
+
+/// Reads standard input line by line, in a thread that ends with it.
+pub(crate) fn typed() -> Result<Receiver<Typed>> {
+    let (sender, typed) = channel();
+    std::thread::Builder::new()
+        .name("standard input".to_owned())
+        .spawn(move || {
+            for line in io::stdin().lock().split(b'\n') {
+                let Ok(line) = line else { break };
+                let line = String::from_utf8_lossy(&line).into_owned();
+                if sender.send(Typed::Line(line)).is_err() {
+                    return;
+                }
+            }
+            let _ = sender.send(Typed::End);
+        })
+        .map_err(|error| Error::of("start a thread for standard input", error))?;
+    Ok(typed)
+}
+
+/// Whether the reader of our output has gone.
+pub(crate) fn is_broken_pipe(error: &Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return error.kind() == io::ErrorKind::BrokenPipe;
+        }
+        source = error.source();
+    }
+    false
+}
+
+pub(crate) fn not_shown(error: io::Error) -> Error {
+    Error::of("write to standard output", error)
+}
