@@ -238,13 +238,12 @@ impl Renaming {
     }
 }
 
-/// Columns are padded to the width of their widest value: two spaces are as good as five.
+/// How far apart columns stand depends on the width of the widest value, and a process id may have four digits or five:
+/// a run of spaces is as good as any other.
 fn squeeze(text: &str) -> String {
     let mut squeezed = String::with_capacity(text.len());
-    let mut spaces = 0;
     for character in text.chars() {
-        spaces = if character == ' ' { spaces + 1 } else { 0 };
-        if spaces < 3 {
+        if character != ' ' || !squeezed.ends_with(' ') {
             squeezed.push(character);
         }
     }
@@ -346,10 +345,18 @@ mod tests {
             ("Socket file descriptor: 3", "Socket file descriptor: 4"),
             ("received 40000 bytes", "received 50000 bytes"),
             ("waits 5 s", "waits 6 s"),
-            ("a b", "a  b"),
+            ("a b", " a b"),
+            ("a b", "ab"),
         ] {
             assert!(!renaming.bind(page, run), "{page} | {run}");
         }
+    }
+
+    #[test]
+    fn columns_stand_as_far_apart_as_they_like() {
+        let mut renaming = renaming();
+        assert!(renaming.bind("State    Recv-Q", "State Recv-Q "));
+        assert!(renaming.bind("x  (\"a\",pid=24519,fd=4))", "x (\"a\",pid=5296,fd=4))"));
     }
 
     #[test]
