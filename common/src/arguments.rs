@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::fmt::{self, Display, Formatter};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 pub use lexopt::Arg;
 
@@ -115,6 +117,21 @@ pub fn address(word: OsString) -> Result<SocketAddr, Stop> {
         Stop::Unusable(format!(
             "{word:?} is not an address: write IP:PORT, such as 127.0.0.1:6797 or '[::1]:6797'"
         ))
+    })
+}
+
+/// The value of `option` as a whole number within `allowed`.
+///
+/// # Errors
+/// The word is anything else.
+pub fn number<N>(option: &str, word: OsString, allowed: RangeInclusive<N>) -> Result<N, Stop>
+where
+    N: FromStr + PartialOrd + Display,
+{
+    let word = text(word)?;
+    word.parse().ok().filter(|number| allowed.contains(number)).ok_or_else(|| {
+        let (least, most) = allowed.into_inner();
+        Stop::Unusable(format!("{option} {word:?}: write a whole number from {least} to {most}"))
     })
 }
 

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
@@ -92,8 +93,16 @@ where
 ///
 /// Where nobody reads any more (`| head -1`) there is nothing left to say, and the program ends quietly: at once, or
 /// as after SIGTERM where it has something to put away ([`Stop`](crate::stop::Stop)). Rust ignores SIGPIPE, so this
-/// must be said; `println!` would panic.
+/// must be said; `println!` would panic. Where a line cannot be written (a full disk) the program ends likewise, but
+/// says why on standard error and fails.
 struct Output;
+
+static BROKEN: AtomicBool = AtomicBool::new(false);
+
+/// Whether a line was lost for another reason than that nobody reads.
+pub(crate) fn broken() -> bool {
+    BROKEN.load(Ordering::Relaxed)
+}
 
 impl Write for Output {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
@@ -108,8 +117,10 @@ impl Write for Output {
                 }
             }
             Err(error) => {
-                let _ = writeln!(io::stderr(), "write standard output: {error}");
-                process::exit(1)
+                if !BROKEN.swap(true, Ordering::Relaxed) {
+                    let _ = writeln!(io::stderr(), "write standard output: {error}");
+                }
+                if stop::ask() { Ok(line.len()) } else { process::exit(1) }
             }
         }
     }

@@ -27,6 +27,8 @@ pub fn run<T, E: Display>(
         Ok(taken) => {
             logging::init();
             match lesson(taken) {
+                // What could not be written was said when it happened.
+                Ok(()) if logging::broken() => ExitCode::FAILURE,
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => complain(name, &format!("{error:#}"), 1),
             }

@@ -7,6 +7,7 @@ use std::io::{self, PipeReader};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::OnceLock;
 use std::thread;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -44,16 +45,42 @@ impl Stop {
     /// # Errors
     /// What `poll(2)` lists, without `EINTR`.
     pub fn wait_for<Fd: AsFd>(&self, fd: Fd) -> nix::Result<bool> {
-        let mut fds =
-            [PollFd::new(self.as_fd(), PollFlags::POLLIN), PollFd::new(fd.as_fd(), PollFlags::POLLIN)];
+        let fd = PollFd::new(fd.as_fd(), PollFlags::POLLIN);
+        Ok(self.sleep(fd, PollTimeout::NONE)? == Woken::Ready)
+    }
+
+    /// Sleeps until `fd` is ready for one of `events` (`POLLIN`: to read, `POLLOUT`: to write), until the stop was
+    /// asked for, or for `limit`, in whole milliseconds.
+    ///
+    /// # Errors
+    /// What `poll(2)` lists, without `EINTR`.
+    pub fn wait_within<Fd: AsFd>(&self, fd: Fd, events: PollFlags, limit: Duration) -> nix::Result<Woken> {
+        self.sleep(PollFd::new(fd.as_fd(), events), limit.try_into().unwrap_or(PollTimeout::MAX))
+    }
+
+    fn sleep(&self, fd: PollFd<'_>, limit: PollTimeout) -> nix::Result<Woken> {
+        let mut fds = [PollFd::new(self.as_fd(), PollFlags::POLLIN), fd];
         loop {
-            match poll(&mut fds, PollTimeout::NONE) {
+            match poll(&mut fds, limit) {
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(errno),
-                Ok(_) => return Ok(!fds.first().and_then(PollFd::any).unwrap_or_default()),
+                Ok(0) => return Ok(Woken::Timeout),
+                Ok(_) if fds.first().and_then(PollFd::any).unwrap_or_default() => return Ok(Woken::Stop),
+                Ok(_) => return Ok(Woken::Ready),
             }
         }
     }
+}
+
+/// What ended a sleep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Woken {
+    /// The stop was asked for.
+    Stop,
+    /// The descriptor can be used, or has an error to tell.
+    Ready,
+    /// The time is over.
+    Timeout,
 }
 
 /// The descriptor itself, for a program that sleeps on more than one other.

@@ -56,6 +56,9 @@ static RULES: LazyLock<Vec<(Option<Class>, Regex)>> = LazyLock::new(|| {
         (Some(Class::Port), r"\b(?:source|destination) port (\d{1,5})\b"),
         (Some(Class::Inode), r"\b(?:socket|pipe):\[(\d+)\]"),
         (Some(Class::Inode), r"\bino:(\d+)\b"),
+        // ss -x: path and inode, peer's path and inode.
+        (Some(Class::Inode), r"^u_(?:str|dgr|seq) .* (\d+) +\* \d+\b"),
+        (Some(Class::Inode), r"^u_(?:str|dgr|seq) .* \* (\d+)\b"),
         (Some(Class::Pid), r"\bpid[= ](\d+)\b"),
         (Some(Class::Pid), r"/proc/(\d+)\b"),
         (Some(Class::Pid), r"\bkill (?:-\w+ )?(\d+)\b"),
@@ -238,8 +241,8 @@ impl Renaming {
     }
 }
 
-/// How far apart columns stand depends on the width of the widest value, and a process id may have four digits or five:
-/// a run of spaces is as good as any other.
+/// Columns are padded to the width of their widest value, of which the kernel chooses some: one space is as good as
+/// five, everywhere. The parts' own tests compare their lines to the letter.
 fn squeeze(text: &str) -> String {
     let mut squeezed = String::with_capacity(text.len());
     for character in text.chars() {
@@ -323,7 +326,7 @@ mod tests {
         let mut renaming = renaming();
         assert!(renaming.bind("peer 127.0.0.1:40000", "peer 127.0.0.1:51000"));
         assert!(renaming.bind("{sin_port=htons(40000)}", "{sin_port=htons(51000)}"));
-        assert!(renaming.bind("ESTAB  [::1]:40000   *:6797", "ESTAB     [::1]:51000  *:6797"));
+        assert!(renaming.bind("ESTAB  [::1]:40000   *:6797", "ESTAB     [::1]:51000 *:6797"));
         assert!(!renaming.bind("127.0.0.1:40000 > 127.0.0.1:6797", "127.0.0.1:51001 > 127.0.0.1:6797"));
         assert!(!renaming.bind("127.0.0.1:40001 > 127.0.0.1:6797", "127.0.0.1:51000 > 127.0.0.1:6797"));
         assert!(renaming.bind("127.0.0.1:40001 > 127.0.0.1:6797", "127.0.0.1:51001 > 127.0.0.1:6797"));

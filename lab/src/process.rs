@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::missing::Missing;
 use crate::tools;
@@ -86,19 +86,34 @@ impl Process {
         &mut self.child
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The next line of standard output.
     ///
     /// # Errors
     /// The output has ended, or nothing comes within [`BOUND`].
     pub fn line(&mut self) -> io::Result<String> {
-        self.next().map_err(|error| match error {
+        self.line_until(Instant::now() + BOUND)
+    }
+
+    fn line_until(&mut self, deadline: Instant) -> io::Result<String> {
+        self.next(deadline).map_err(|error| match error {
             RecvTimeoutError::Timeout => self.complain("no further line came in time"),
             RecvTimeoutError::Disconnected => self.complain("the output has ended"),
         })
     }
 
-    fn next(&mut self) -> Result<String, RecvTimeoutError> {
-        let line = self.lines.recv_timeout(BOUND)?;
+    fn next(&mut self, deadline: Instant) -> Result<String, RecvTimeoutError> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        // Lines that come without end are no reason to wait without end.
+        if left.is_zero() {
+            return Err(RecvTimeoutError::Timeout);
+        }
+        let line = self.lines.recv_timeout(left)?;
         self.seen.push(line.clone());
         Ok(line)
     }
@@ -108,8 +123,9 @@ impl Process {
     /// # Errors
     /// As [`line`](Self::line).
     pub fn wait_for(&mut self, start: &str) -> io::Result<String> {
+        let deadline = Instant::now() + BOUND;
         loop {
-            if let Some(rest) = self.line()?.strip_prefix(start) {
+            if let Some(rest) = self.line_until(deadline)?.strip_prefix(start) {
                 return Ok(rest.to_owned());
             }
         }
@@ -129,8 +145,9 @@ impl Process {
     /// # Errors
     /// It does not within [`BOUND`].
     pub fn end(mut self) -> io::Result<Ended> {
+        let deadline = Instant::now() + BOUND;
         loop {
-            match self.next() {
+            match self.next(deadline) {
                 Ok(_) => {}
                 // Its output is closed; a program does that by ending.
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -148,8 +165,8 @@ impl Process {
     /// An error that tells what the program had said. It is killed, so that its standard error is whole.
     fn complain(&mut self, what: &str) -> io::Error {
         let _ = self.child.kill();
-        let mut text = format!("{what}; so far it said:");
-        for line in &self.seen {
+        let mut text = format!("{what}; the last that it said:");
+        for line in self.seen.iter().skip(self.seen.len().saturating_sub(40)) {
             let _ = write!(text, "\n  {line}");
         }
         io::Error::other(text + "\nand on standard error:\n" + &self.errors())

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use crate::missing::Missing;
 
-const TOOLS: [(&str, &str); 13] = [
+const TOOLS: [(&str, &str); 14] = [
     ("curl", "curl"),
     ("dig", "bind9-dnsutils"),
     ("ip", "iproute2"),
     ("lsof", "lsof"),
     ("nc", "netcat-openbsd"),
     ("ping", "iputils-ping"),
+    ("prlimit", "util-linux"),
     ("ps", "procps"),
     ("python3", "python3"),
     ("socat", "socat"),

@@ -1,0 +1,108 @@
+//! Part three, the datagram server: boundaries kept, nothing lost, nothing reordered.
+//!
+//! `socket`, `bind`, `recvfrom`, `sendto`: part two's calls. One socket serves every peer. The page beside it is
+//! `docs/part-three.md`.
+
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixDatagram;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use common::stop::Stop;
+use common::{Dump, program};
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, bind, sendto, socket};
+use nix::sys::stat::{Mode, umask};
+use part_three_unix::address::{Shown, address, answerable};
+use part_three_unix::socket_file::{SocketFile, claim};
+use tracing::{info, warn};
+
+const HELP: &str = "\
+Echoes datagrams to everybody who has a name, until Ctrl-C or SIGTERM. Part three of Sockets, Part by Part.
+
+Usage: unix-datagram-server [PATH]
+
+  PATH           the socket's file, made now and removed at the end; on Linux also @NAME,
+                 a name without a file [default: part-three-datagram.sock, in the current folder]
+
+  -h, --help     print this help
+  -V, --version  print the version
+
+Beside it, in a second terminal: cargo run -p part-three-unix --bin unix-datagram-client
+";
+
+/// The largest datagram that is taken, in bytes. A sender's own buffer limits it to 212,960 or so, unless its owner
+/// has made that larger (`net.core.wmem_default`).
+const LARGEST: usize = 256 * 1024;
+
+fn main() -> ExitCode {
+    program::run(
+        env!("CARGO_BIN_NAME"),
+        HELP,
+        |words| address(&words.operand()?.unwrap_or_else(|| "part-three-datagram.sock".into())),
+        serve,
+    )
+}
+
+fn serve(address: UnixAddr) -> Result<()> {
+    // 1. socket: an end for datagrams. There will be no connection, and no descriptor but this one.
+    let socket =
+        socket(AddressFamily::Unix, SockType::Datagram, SockFlag::empty(), None).context("socket")?;
+    info!("Socket file descriptor: {}", socket.as_raw_fd());
+
+    // 2. bind: as for a stream, with the same rules for the file.
+    let claim = claim(&address)?;
+    let stop = Stop::on_signals().context("catch SIGINT and SIGTERM")?;
+    umask(Mode::from_bits_truncate(0o177));
+    bind(socket.as_raw_fd(), &address).with_context(|| format!("bind {}", Shown(&address)))?;
+    let _file = SocketFile::made_at(&address)?;
+    drop(claim);
+    info!("Socket bound to address: {}", Shown(&address));
+    info!("Waiting for datagrams...");
+
+    // std's name for recvfrom: nix 0.31 writes behind a sender's name that fills `sun_path` to its last byte.
+    let socket = UnixDatagram::from(socket);
+    let mut buffer = vec![0; LARGEST + 1];
+    let mut datagrams = 0;
+    while stop.wait_for(&socket).context("poll")? {
+        // 3. recvfrom: takes one datagram, whole. A sender that is too quick for us sleeps until we have taken one:
+        //    that is why nothing is lost. A buffer that is too short would cut it, so ours has one byte to spare.
+        let (received, peer) = match socket.recv_from(&mut buffer) {
+            Ok(taken) => taken,
+            Err(error) => {
+                warn!("recvfrom: {error}");
+                continue;
+            }
+        };
+        datagrams += 1;
+        let peer = answerable(&peer);
+        info!(
+            "received {received} bytes from {}",
+            peer.as_ref().map_or("nobody".into(), |it| Shown(it).to_string())
+        );
+        let Some(message) = buffer.get(..received).filter(|message| message.len() <= LARGEST) else {
+            warn!("more than {LARGEST} bytes: the datagram was cut, and is passed over");
+            continue;
+        };
+        info!("{}", Dump(message));
+
+        // 4. sendto: there is no way back to a socket without a name. MSG_DONTWAIT, since a client that does not read
+        //    its answers has a full queue after about eleven (net.unix.max_dgram_qlen), and we would sleep for it
+        //    alone while all others wait. What is left out: one that has connected its socket to ours is let off that
+        //    limit, and can fill our own send buffer.
+        let Some(peer) = peer else {
+            warn!("the client has no name that an answer could go to: it is passed over");
+            continue;
+        };
+        match sendto(socket.as_raw_fd(), message, &peer, MsgFlags::MSG_DONTWAIT) {
+            Ok(sent) => info!("Sent {sent} bytes back to {}", Shown(&peer)),
+            Err(errno @ Errno::EAGAIN) => {
+                warn!("sendto {}: {errno}: the queue is full, {received} bytes are dropped", Shown(&peer));
+            }
+            Err(errno) => warn!("sendto {}: {errno}: {received} bytes are dropped", Shown(&peer)),
+        }
+    }
+    info!("Stopped after {datagrams} datagrams");
+    // 5. close: here the file goes, then the socket.
+    Ok(())
+}

@@ -1,0 +1,454 @@
+//! The socket's file: what stood there before, who may use it, and that it goes on every way out.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+mod support;
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::path::Path;
+use std::process::Command;
+
+use lab::process::{Process, command, installed};
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::signal::Signal;
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
+use support::*;
+use tempfile::tempdir;
+
+/// A server of this part, what it is called with before its path, and what it says when it is there.
+type Program = (&'static str, &'static [&'static str], &'static str);
+
+const SERVERS: [Program; 4] = [
+    (SERVER, &[], "Listening for incoming connections..."),
+    (DATAGRAM_SERVER, &[], "Waiting for datagrams..."),
+    (SEQPACKET, &["serve"], "Listening on "),
+    (PASS, &["give", "/dev/null"], "Listening on "),
+];
+
+fn start_at(folder: &Path, (program, arguments, _): Program, path: &str) -> Process {
+    start(folder, program, &[arguments, &[path]].concat())
+}
+
+/// The server `program` at `path`, which clients can reach.
+fn serving(folder: &Path, program: Program, path: &str) -> Process {
+    let mut server = start_at(folder, program, path);
+    server.wait_for(program.2).unwrap();
+    server
+}
+
+fn stale(path: &Path) {
+    drop(UnixListener::bind(path).unwrap());
+    assert!(path.exists());
+}
+
+#[test]
+fn a_stale_socket_is_replaced_and_said() {
+    for program in SERVERS {
+        let folder = tempdir().unwrap();
+        stale(&folder.path().join("s"));
+        let server = serving(folder.path(), program, "s");
+        let ended = stop(server);
+        assert!(said(&ended, "Removed a stale socket file: nobody answered at s"), "{ended:?}");
+        assert!(said(&ended, "Removed s"), "{ended:?}");
+        assert!(!folder.path().join("s").exists());
+    }
+}
+
+#[test]
+fn a_server_that_answers_is_an_error_and_goes_on() {
+    for program in SERVERS {
+        let folder = tempdir().unwrap();
+        let first = server(folder.path(), "s");
+        let inode = fs::metadata(folder.path().join("s")).unwrap().ino();
+        let second = start_at(folder.path(), program, "s").end().unwrap();
+        assert_eq!(second.status.code(), Some(1), "{second:?}");
+        assert!(
+            second.errors.ends_with(": connect s: a server answers there: it goes on, choose another path\n"),
+            "{second:?}"
+        );
+        assert_eq!(fs::metadata(folder.path().join("s")).unwrap().ino(), inode);
+        assert_eq!(exchange(folder.path().join("s"), b"I go on"), b"I go on");
+        // It has not even noticed.
+        assert!(said(&stop(first), "Stopped after 1 clients"));
+    }
+}
+
+#[test]
+fn a_server_of_any_type_counts_as_one() {
+    let folder = tempdir().unwrap();
+    let _datagram = UnixDatagram::bind(folder.path().join("datagram")).unwrap();
+    let _stream = UnixListener::bind(folder.path().join("stream")).unwrap();
+    // Bound to somebody else, so that nobody but that one may connect to it.
+    let taken = UnixDatagram::bind(folder.path().join("taken")).unwrap();
+    taken.connect(folder.path().join("datagram")).unwrap();
+    for path in ["datagram", "stream", "taken"] {
+        for program in SERVERS {
+            let ended = start_at(folder.path(), program, path).end().unwrap();
+            assert!(ended.errors.contains("a server answers there"), "{path}: {ended:?}");
+            assert!(folder.path().join(path).exists());
+        }
+    }
+}
+
+/// A server whose queue is full would let a plain connect sleep.
+#[test]
+fn a_server_that_is_busy_counts_as_one() {
+    let folder = tempdir().unwrap();
+    let busy = server(folder.path(), "s");
+    freeze(&busy);
+    let mut waiting = Vec::new();
+    for _ in 0..129 {
+        waiting.push(UnixStream::connect(folder.path().join("s")).unwrap());
+    }
+    let ended = start_at(folder.path(), SERVERS[0], "s").end().unwrap();
+    assert!(ended.errors.contains("a server answers there"), "{ended:?}");
+    thaw(&busy);
+    drop(waiting);
+    stop(busy);
+}
+
+#[test]
+fn what_is_no_socket_is_never_touched() {
+    let folder = tempdir().unwrap();
+    let path = |name| folder.path().join(name);
+    fs::write(path("notes.txt"), "dear diary").unwrap();
+    fs::create_dir(path("folder")).unwrap();
+    nix::unistd::mkfifo(&path("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    stale(&path("stale"));
+    symlink("notes.txt", path("link-to-file")).unwrap();
+    symlink("folder", path("link-to-folder")).unwrap();
+    symlink("stale", path("link-to-stale")).unwrap();
+    symlink("nothing", path("link-to-nothing")).unwrap();
+    let everything = || {
+        let mut all: Vec<(OsString, u64, u32)> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| {
+                let entry = entry.unwrap();
+                let data = fs::symlink_metadata(entry.path()).unwrap();
+                (entry.file_name(), data.ino(), data.mode())
+            })
+            .collect();
+        all.sort();
+        all
+    };
+    let before = everything();
+    for program in SERVERS {
+        for (name, kind) in [
+            ("notes.txt", "a file"),
+            ("folder", "a folder"),
+            ("folder/", "a folder"),
+            ("pipe", "a pipe"),
+            ("/dev/null", "a device"),
+            ("link-to-file", "a symbolic link"),
+            ("link-to-folder", "a symbolic link"),
+            ("link-to-stale", "a symbolic link"),
+            ("link-to-nothing", "a symbolic link"),
+        ] {
+            let ended = start_at(folder.path(), program, name).end().unwrap();
+            assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+            let expected = format!(
+                ": lstat {name}: {kind} stands there, not a socket: it is left alone, choose another path\n"
+            );
+            assert!(ended.errors.ends_with(&expected), "{ended:?}");
+        }
+    }
+    assert_eq!(everything(), before);
+    assert_eq!(fs::read_to_string(path("notes.txt")).unwrap(), "dear diary");
+}
+
+#[test]
+fn only_its_owner_may_read_and_write_it() {
+    for program in SERVERS {
+        for umask in ["000", "022", "777"] {
+            let folder = tempdir().unwrap();
+            let mut shell = command("sh");
+            shell.current_dir(folder.path()).args([
+                "-c",
+                &format!("umask {umask}; exec \"$@\""),
+                "sh",
+                program.0,
+            ]);
+            shell.args(program.1).arg("s");
+            let mut server = Process::spawn(shell).unwrap();
+            server.wait_for(program.2).unwrap();
+            assert_eq!(mode(folder.path().join("s")), "600", "{} with umask {umask}", program.0);
+            stop(server);
+        }
+    }
+}
+
+#[test]
+fn it_goes_on_every_way_out() {
+    for program in SERVERS {
+        for signal in [Signal::SIGINT, Signal::SIGTERM] {
+            let folder = tempdir().unwrap();
+            let server = serving(folder.path(), program, "s");
+            let ended = end_with(server, signal);
+            assert_eq!((ended.status.code(), ended.errors.as_str()), (Some(0), ""), "{ended:?}");
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{signal} of {}", program.0);
+        }
+    }
+}
+
+#[test]
+fn it_goes_when_nobody_reads_the_output_any_more() {
+    let folder = tempdir().unwrap();
+    let mut shell = command("sh");
+    shell.current_dir(folder.path()).args(["-c", "\"$1\" s | head -3", "sh", SERVER]);
+    let mut server = Process::spawn(shell).unwrap();
+    server.wait_for("Listening for incoming connections...").unwrap();
+    // The next word finds that head has gone, and the server stops.
+    let client = UnixStream::connect(folder.path().join("s")).unwrap();
+    bounded(&client);
+    assert_eq!((&client).read(&mut [0]).unwrap(), 0);
+    let ended = server.end().unwrap();
+    assert_eq!((ended.lines.len(), ended.errors.as_str()), (3, ""), "{ended:?}");
+    assert!(!folder.path().join("s").exists());
+}
+
+#[test]
+fn it_goes_when_the_output_cannot_be_written() {
+    let folder = tempdir().unwrap();
+    let mut shell = command("sh");
+    // One block of 512 or 1024 bytes, and EFBIG behind it instead of SIGXFSZ.
+    shell.current_dir(folder.path());
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$1\" s > said", "sh", SERVER]);
+    let server = Process::spawn(shell).unwrap();
+    until("the server listens", || UnixStream::connect(folder.path().join("s")).is_ok());
+    let mut client = UnixStream::connect(folder.path().join("s")).unwrap();
+    client.write_all(&[b'x'; 1024]).unwrap();
+    let ended = server.end().unwrap();
+    assert_eq!(
+        (ended.status.code(), ended.errors.as_str()),
+        (Some(1), "write standard output: File too large (os error 27)\n")
+    );
+    assert!(!folder.path().join("s").exists());
+}
+
+#[test]
+fn it_goes_when_the_server_fails() {
+    if !installed("prlimit", "that unix-server removes its file when it fails").unwrap() {
+        return;
+    }
+    let folder = tempdir().unwrap();
+    let server = server(folder.path(), "s");
+    // poll refuses to look at two descriptors where only one is allowed.
+    let limit = ["--pid", &server.id().to_string(), "--nofile=1:"];
+    assert!(Command::new("prlimit").args(limit).status().unwrap().success());
+    drop(UnixStream::connect(folder.path().join("s")).unwrap());
+    let ended = server.end().unwrap();
+    assert_eq!(
+        (ended.status.code(), ended.errors.as_str()),
+        (Some(1), "unix-server: poll: EINVAL: Invalid argument\n")
+    );
+    assert!(!folder.path().join("s").exists(), "{ended:?}");
+}
+
+#[test]
+fn killed_it_leaves_its_file_and_the_next_start_replaces_it() {
+    for program in SERVERS {
+        let folder = tempdir().unwrap();
+        let server = serving(folder.path(), program, "s");
+        let ended = end_with(server, Signal::SIGKILL);
+        assert_eq!(ended.status.code(), None);
+        assert!(folder.path().join("s").exists());
+
+        let server = serving(folder.path(), program, "s");
+        assert!(said(&stop(server), "Removed a stale socket file: nobody answered at s"));
+        assert!(!folder.path().join("s").exists());
+    }
+}
+
+#[test]
+fn a_successors_file_is_left_alone() {
+    for program in SERVERS {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("s");
+        let server = serving(folder.path(), program, "s");
+        fs::remove_file(&path).unwrap();
+        let successor = UnixListener::bind(&path).unwrap();
+        let ended = stop(server);
+        assert!(said(&ended, "warning: s is another's by now: it is left alone"), "{ended:?}");
+        UnixStream::connect(&path).unwrap();
+        drop(successor);
+
+        // A plain file is no socket of ours either.
+        let server = serving(folder.path(), program, "t");
+        fs::remove_file(folder.path().join("t")).unwrap();
+        fs::write(folder.path().join("t"), "mine").unwrap();
+        stop(server);
+        assert_eq!(fs::read_to_string(folder.path().join("t")).unwrap(), "mine");
+    }
+}
+
+#[test]
+fn a_file_that_is_gone_already_is_no_failure() {
+    let folder = tempdir().unwrap();
+    let server = server(folder.path(), "s");
+    fs::remove_file(folder.path().join("s")).unwrap();
+    assert!(said(&stop(server), "warning: unlink s: ENOENT: No such file or directory"));
+}
+
+/// Each of them finds the stale file, and one alone may take its place.
+#[test]
+fn of_many_that_start_at_once_one_serves() {
+    for program in SERVERS {
+        for round in 0..10 {
+            let folder = tempdir().unwrap();
+            stale(&folder.path().join("s"));
+            let mut servers: Vec<_> = (0..8).map(|_| start_at(folder.path(), program, "s")).collect();
+            until("all but one have ended", || {
+                servers.retain_mut(|server| server.child().try_wait().unwrap().is_none());
+                servers.len() <= 1
+            });
+            let mut server =
+                servers.pop().unwrap_or_else(|| panic!("{} in round {round}: all gave up", program.0));
+            server.wait_for(program.2).unwrap();
+            assert!(folder.path().join("s").exists());
+            stop(server);
+            assert!(!folder.path().join("s").exists());
+        }
+    }
+}
+
+#[test]
+fn a_path_of_107_bytes_works_and_108_is_refused_with_the_limit() {
+    let folder = tempdir().unwrap();
+    for program in SERVERS {
+        let longest = "p".repeat(107);
+        let server = serving(folder.path(), program, &longest);
+        stop(server);
+
+        let too_long = "p".repeat(108);
+        let ended = start_at(folder.path(), program, &too_long).end().unwrap();
+        assert_eq!(ended.status.code(), Some(2));
+        assert!(ended.errors.contains("has 108 bytes"), "{}", ended.errors);
+        assert!(ended.errors.contains("holds 107 (sun_path)"), "{}", ended.errors);
+    }
+    // A longer way to the same file works by a relative path, which is why the default is one.
+    let deep = folder.path().join("d".repeat(100)).join("e".repeat(100));
+    fs::create_dir_all(&deep).unwrap();
+    let server = server(&deep, "s");
+    let client = run(&deep, CLIENT, &["s"]);
+    assert_eq!(client.status.code(), Some(0), "{}", client.errors);
+    stop(server);
+}
+
+#[test]
+fn a_missing_folder_and_a_forbidden_one_are_named() {
+    let folder = tempdir().unwrap();
+    let ended = run(folder.path(), SERVER, &["missing/s"]);
+    assert_eq!(
+        (ended.status.code(), ended.errors.as_str()),
+        (Some(1), "unix-server: bind missing/s: ENOENT: No such file or directory\n")
+    );
+    fs::write(folder.path().join("file"), "").unwrap();
+    let ended = run(folder.path(), SERVER, &["file/s"]);
+    assert_eq!(
+        (ended.status.code(), ended.errors.as_str()),
+        (Some(1), "unix-server: lstat file/s: ENOTDIR: Not a directory\n")
+    );
+}
+
+#[test]
+fn without_permission_nothing_is_made_connected_or_removed() {
+    let folder = tempdir().unwrap();
+    fs::create_dir(folder.path().join("forbidden")).unwrap();
+    fs::set_permissions(folder.path().join("forbidden"), fs::Permissions::from_mode(0o555)).unwrap();
+    let ended = run_unprivileged(folder.path(), SERVER, &["forbidden/s"]);
+    assert_eq!(
+        (ended.status.code(), ended.errors.as_str()),
+        (Some(1), "unix-server: bind forbidden/s: EACCES: Permission denied\n")
+    );
+
+    // A socket that we may not write to: no way in, and no way to know whether anybody answers.
+    let server = server(folder.path(), "s");
+    fs::set_permissions(folder.path().join("s"), fs::Permissions::from_mode(0o400)).unwrap();
+    let ended = run_unprivileged(folder.path(), CLIENT, &["s"]);
+    assert_eq!(
+        (ended.status.code(), ended.errors.as_str()),
+        (Some(1), "unix-client: connect s: EACCES: Permission denied\n")
+    );
+    let ended = run_unprivileged(folder.path(), SERVER, &["s"]);
+    assert_eq!(
+        (ended.status.code(), ended.errors.as_str()),
+        (
+            Some(1),
+            "unix-server: connect s: EACCES: Permission denied: cannot tell whether a server answers there: \
+             it is left alone\n"
+        )
+    );
+    assert!(folder.path().join("s").exists());
+    stop(server);
+}
+
+#[test]
+fn a_path_of_any_bytes_works() {
+    let folder = tempdir().unwrap();
+    for name in
+        [&b"\xff\xfe.sock"[..], b"two words", b"new\nline", b"\x1b[31mred", "Grüße".as_bytes(), b"./@at"]
+    {
+        let name = OsStr::from_bytes(name);
+        let server = server(folder.path(), name);
+        assert!(fs::symlink_metadata(folder.path().join(name)).is_ok());
+        let client = run(folder.path(), CLIENT, &[name]);
+        assert_eq!(client.status.code(), Some(0), "{}", client.errors);
+        let ended = stop(server);
+        assert!(ended.lines.iter().all(|line| !line.contains('\u{1b}')), "{ended:?}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+    let odd = OsString::from_vec(b"\xff\n".to_vec());
+    let server = server(folder.path(), &odd);
+    assert!(said(&stop(server), r"Removed \xff\n"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_name_without_a_file() {
+    for program in SERVERS {
+        let folder = tempdir().unwrap();
+        let name = format!("@part-three-{}-{}", std::process::id(), program.1.len());
+        let server = serving(folder.path(), program, &name);
+        let taken = || String::from_utf8_lossy(&fs::read("/proc/net/unix").unwrap()).contains(&name);
+        assert!(taken());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+
+        let second = start_at(folder.path(), program, &name).end().unwrap();
+        assert_eq!(second.status.code(), Some(1));
+        assert!(second.errors.contains(&format!("bind {name}: EADDRINUSE: ")), "{second:?}");
+
+        // Killed, it leaves nothing.
+        end_with(server, Signal::SIGKILL);
+        stop(serving(folder.path(), program, &name));
+        assert!(!taken());
+    }
+}
+
+/// A socket that is bound and does not listen yet refuses everybody, as a stale one does.
+#[test]
+fn between_bind_and_listen_a_server_is_protected_by_the_lock() {
+    let folder = tempdir().unwrap();
+    let lock = Flock::lock(fs::File::open(folder.path()).unwrap(), FlockArg::LockExclusive)
+        .map_err(|(_, e)| e)
+        .unwrap();
+    let listener = socket(AddressFamily::Unix, SockType::Stream, SockFlag::empty(), None).unwrap();
+    bind(listener.as_raw_fd(), &UnixAddr::new(&folder.path().join("s")).unwrap()).unwrap();
+    let mut second = start_at(folder.path(), SERVERS[0], "s");
+    second.wait_for("Socket file descriptor: 3").unwrap();
+    // It must be seen to wait: a lock that it holds off is listed with `->`.
+    let waits = || fs::read_to_string("/proc/locks").unwrap_or_default().contains("->");
+    if Path::new("/proc/locks").exists() {
+        until("the second server waits", waits);
+    }
+    listen(&listener, Backlog::new(1).unwrap()).unwrap();
+    drop(lock);
+    let ended = second.end().unwrap();
+    assert!(ended.errors.contains("a server answers there"), "{ended:?}");
+    assert!(folder.path().join("s").exists());
+}

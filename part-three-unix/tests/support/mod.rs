@@ -1,0 +1,151 @@
+//! The programs as processes in a folder of their own, for every test beside this folder.
+
+#![allow(dead_code, reason = "every test file uses its own share of this")]
+
+use std::ffi::OsStr;
+use std::fs::Permissions;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use lab::process::{BOUND, Ended, Process, command};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, getuid};
+
+pub const SERVER: &str = env!("CARGO_BIN_EXE_unix-server");
+pub const CLIENT: &str = env!("CARGO_BIN_EXE_unix-client");
+pub const DATAGRAM_SERVER: &str = env!("CARGO_BIN_EXE_unix-datagram-server");
+pub const DATAGRAM_CLIENT: &str = env!("CARGO_BIN_EXE_unix-datagram-client");
+pub const SEQPACKET: &str = env!("CARGO_BIN_EXE_unix-seqpacket");
+pub const PASS: &str = env!("CARGO_BIN_EXE_unix-pass");
+
+/// `program` with `arguments`, started in `folder`.
+pub fn start<A: AsRef<OsStr>>(folder: &Path, program: &str, arguments: &[A]) -> Process {
+    let mut command = command(program);
+    command.current_dir(folder).args(arguments);
+    Process::spawn(command).unwrap()
+}
+
+/// `program` with `arguments`, run in `folder` to its end.
+pub fn run<A: AsRef<OsStr>>(folder: &Path, program: &str, arguments: &[A]) -> Ended {
+    start(folder, program, arguments).end().unwrap()
+}
+
+/// The stream server at `path`, listening.
+pub fn server<A: AsRef<OsStr>>(folder: &Path, path: A) -> Process {
+    listening(start(folder, SERVER, &[path]))
+}
+
+/// Waits until the stream server listens.
+pub fn listening(mut server: Process) -> Process {
+    server.wait_for("Listening for incoming connections...").unwrap();
+    server
+}
+
+/// Sends `message`, half-closes, reads to the end.
+pub fn exchange(path: impl AsRef<Path>, message: &[u8]) -> Vec<u8> {
+    let mut client = UnixStream::connect(path).unwrap();
+    bounded(&client);
+    let (mut reader, length) = (client.try_clone().unwrap(), message.len());
+    let echo = std::thread::spawn(move || {
+        let mut echo = Vec::with_capacity(length);
+        reader.read_to_end(&mut echo).unwrap();
+        echo
+    });
+    client.write_all(message).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    echo.join().unwrap()
+}
+
+/// Makes every wait of `client` an error after [`BOUND`].
+pub fn bounded(client: &UnixStream) {
+    client.set_read_timeout(Some(BOUND)).unwrap();
+    client.set_write_timeout(Some(BOUND)).unwrap();
+}
+
+/// Sends `signal` and gives what the process has left.
+pub fn end_with(process: Process, signal: Signal) -> Ended {
+    send_signal(&process, signal);
+    process.end().unwrap()
+}
+
+/// Asks the server to stop, and sees that it ends well.
+pub fn stop(server: Process) -> Ended {
+    let ended = end_with(server, Signal::SIGTERM);
+    assert_eq!((ended.status.code(), ended.errors.as_str()), (Some(0), ""), "{ended:?}");
+    ended
+}
+
+pub fn send_signal(process: &Process, signal: Signal) {
+    kill(pid(process), signal).unwrap();
+}
+
+pub fn pid(process: &Process) -> Pid {
+    Pid::from_raw(i32::try_from(process.id()).unwrap())
+}
+
+/// Sends SIGSTOP and waits until the process has stopped.
+pub fn freeze(process: &Process) {
+    send_signal(process, Signal::SIGSTOP);
+    let status = waitpid(pid(process), Some(WaitPidFlag::WUNTRACED)).unwrap();
+    assert!(matches!(status, WaitStatus::Stopped(..)), "{status:?}");
+}
+
+pub fn thaw(process: &Process) {
+    send_signal(process, Signal::SIGCONT);
+}
+
+/// Waits until `done`, with a bound.
+pub fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < BOUND, "{what}: not in time");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// How many descriptors a process has open.
+pub fn descriptors_of(process: &Process) -> usize {
+    std::fs::read_dir(format!("/proc/{}/fd", process.id())).unwrap().count()
+}
+
+/// The bits of `path` that say who may do what, in octal.
+pub fn mode(path: impl AsRef<Path>) -> String {
+    format!("{:o}", std::fs::symlink_metadata(path).unwrap().mode() & 0o7777)
+}
+
+/// Whether the process said `line`.
+pub fn said(ended: &Ended, line: &str) -> bool {
+    ended.lines.iter().any(|it| it == line)
+}
+
+/// `program` in `folder`, as a user who is not root: nobody where the tests run as root, ourselves where not.
+pub fn unprivileged(folder: &Path, program: &str) -> Command {
+    let copy = folder.join(Path::new(program).file_name().unwrap());
+    // Where the program itself lies, nobody may have no way to it.
+    // By another process: one that we start meanwhile would inherit a copy that is open for writing, and then nobody
+    // may run it (ETXTBSY).
+    assert!(Command::new("cp").arg(program).arg(&copy).status().unwrap().success());
+    std::fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
+    let mut command = command(copy.to_str().unwrap());
+    command.current_dir(folder);
+    if getuid().is_root() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command
+}
+
+/// As [`run`], as a user who is not root.
+pub fn run_unprivileged(folder: &Path, program: &str, arguments: &[&str]) -> Ended {
+    let mut command = unprivileged(folder, program);
+    command.args(arguments);
+    Process::spawn(command).unwrap().end().unwrap()
+}
+
+pub const NOBODY: u32 = 65534;
