@@ -430,6 +430,17 @@ fn a_name_without_a_file() {
     }
 }
 
+#[test]
+fn the_lock_is_held_as_long_as_the_claim() {
+    let folder = tempdir().unwrap();
+    let lock = || Flock::lock(fs::File::open(folder.path()).unwrap(), FlockArg::LockExclusiveNonblock);
+    let address = UnixAddr::new(&folder.path().join("s")).unwrap();
+    let claim = part_three_unix::socket_file::claim(&address).unwrap();
+    assert!(lock().is_err());
+    drop(claim);
+    assert!(lock().is_ok());
+}
+
 /// A socket that is bound and does not listen yet refuses everybody, as a stale one does.
 #[test]
 fn between_bind_and_listen_a_server_is_protected_by_the_lock() {
