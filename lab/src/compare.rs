@@ -348,10 +348,18 @@ mod tests {
             ("Socket file descriptor: 3", "Socket file descriptor: 4"),
             ("received 40000 bytes", "received 50000 bytes"),
             ("waits 5 s", "waits 6 s"),
+            ("a b", " a b"),
             ("a b", "ab"),
         ] {
             assert!(!renaming.bind(page, run), "{page} | {run}");
         }
+    }
+
+    #[test]
+    fn columns_stand_as_far_apart_as_they_like() {
+        let mut renaming = renaming();
+        assert!(renaming.bind("State    Recv-Q", "State Recv-Q "));
+        assert!(renaming.bind("x  (\"a\",pid=24519,fd=4))", "x (\"a\",pid=5296,fd=4))"));
     }
 
     #[test]

@@ -51,7 +51,8 @@ pub fn variables() -> Vec<(OsString, OsString)> {
     kept.chain(set.map(|(name, value)| (name.into(), value.into()))).collect()
 }
 
-fn is_kept(name: &str) -> bool {
+/// Whether a variable of this name changes no word of a program.
+pub(crate) fn is_kept(name: &str) -> bool {
     CARGO_KEPT.iter().any(|kept| name.starts_with(kept))
         || !DROPPED.iter().any(|dropped| name.starts_with(dropped))
 }

@@ -57,7 +57,7 @@ pub enum Kind {
     Console(Console),
     /// The system calls of a terminal since last shown: ` ```text syscalls=NAME `
     Calls(String),
-    /// The packets since last shown: ` ```text packets `
+    /// The packets since last shown: ` ```text packets `; the one line `(none)` shows that there were none.
     Packets,
     /// One packet, header by header: ` ```text frame=data `
     Frame(Frame),

@@ -11,6 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::environment;
 use crate::missing::Missing;
 use crate::tools;
 
@@ -186,7 +187,10 @@ pub fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     command.stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"RUST_") || name.as_encoded_bytes().starts_with(b"CARGO_") {
+        let ours =
+            name.as_encoded_bytes().starts_with(b"RUST_") || name.as_encoded_bytes().starts_with(b"CARGO_");
+        // CARGO_HOME and its like stay: a program may be cargo itself.
+        if ours && !environment::is_kept(&name.to_string_lossy()) {
             command.env_remove(name);
         }
     }

@@ -320,8 +320,7 @@ impl<'a> Replay<'a> {
     }
 
     fn block(&mut self, index: usize, block: &Block) -> std::result::Result<(), Stop> {
-        // A block that shows that there was nothing says so.
-        let whole = if block.lines == ["(none)"] { 0..0 } else { 0..block.lines.len() };
+        let whole = 0..if block.lines == ["(none)"] { 0 } else { block.lines.len() };
         let gap = match &block.kind {
             Kind::Calls(terminal) => self.traces.get(terminal).and_then(|trace| trace.as_ref().err()),
             Kind::Packets | Kind::Frame(_) => self.capture.as_ref().err(),

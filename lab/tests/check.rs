@@ -114,6 +114,11 @@ fn a_wrong_port_in_one_lane_fails() {
 }
 
 #[test]
+fn packets_where_the_page_shows_none_fail() {
+    fails("not-silent");
+}
+
+#[test]
 fn a_program_that_hangs_fails() {
     fails("hang");
 }

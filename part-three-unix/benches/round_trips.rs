@@ -1,6 +1,6 @@
 //! How many round trips a second? Each kind of local connection in turn, side by side in one run.
 //!
-//! `cargo bench -p part-three-unix` (with `-- BYTES` for another size than 64). One thread echoes, this one sends a
+//! `cargo bench -p part-three-unix --bench round_trips` (with `-- BYTES` for another size than 64). One thread echoes, this one sends a
 //! message and waits for it to come back. The kinds take turns in short rounds, so that a machine that is busy for a
 //! while slows all of them and not one; the table shows the median of the rounds, the slowest and the fastest.
 
@@ -21,7 +21,7 @@ use tracing::info;
 const HELP: &str = "\
 Measures round trips a second: Unix-domain sockets of each type, TCP and UDP on loopback.
 
-Usage: cargo bench -p part-three-unix [-- BYTES]
+Usage: cargo bench -p part-three-unix --bench round_trips [-- BYTES]
 
   BYTES          the size of a message, 1 to 65000 [default: 64]
 ";

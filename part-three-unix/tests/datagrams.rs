@@ -183,6 +183,7 @@ fn a_client_that_never_reads_blocks_nobody() {
     let folder = tempdir().unwrap();
     let mut server = datagram_server(folder.path());
     let deaf = UnixDatagram::bind(folder.path().join("deaf")).unwrap();
+    deaf.set_write_timeout(Some(BOUND)).unwrap();
     for _ in 0..100 {
         deaf.send_to(b"and not listening", folder.path().join("s")).unwrap();
     }

@@ -183,8 +183,9 @@ fn a_parent_and_its_child_need_no_name() {
     let parent = run(folder.path(), PASS, &["child", "secret.txt"]);
     assert_eq!((parent.status.code(), parent.errors.as_str()), (Some(0), ""));
     let said = [
-        "Opened \"secret.txt\": descriptor 3",
-        "Socket pair: descriptors 4 and 5",
+        "Socket pair: descriptors 3 and 4",
+        "Opened \"secret.txt\": descriptor 5",
+        // The child has inherited 0, 1 and 2, and none of ours.
         "received \"secret.txt\" and descriptor 3",
         "read 11 bytes",
         &common::Dump(b"top secret\n").to_string(),

@@ -241,7 +241,8 @@ fn it_goes_when_the_server_fails() {
     // poll refuses to look at two descriptors where only one is allowed.
     let limit = ["--pid", &server.id().to_string(), "--nofile=1:"];
     assert!(Command::new("prlimit").args(limit).status().unwrap().success());
-    drop(UnixStream::connect(folder.path().join("s")).unwrap());
+    // Wakes the server from its last poll, if it has not gone by itself already.
+    let _ = UnixStream::connect(folder.path().join("s"));
     let ended = server.end().unwrap();
     assert_eq!(
         (ended.status.code(), ended.errors.as_str()),
@@ -430,6 +431,17 @@ fn a_name_without_a_file() {
     }
 }
 
+#[test]
+fn the_lock_is_held_as_long_as_the_claim() {
+    let folder = tempdir().unwrap();
+    let lock = || Flock::lock(fs::File::open(folder.path()).unwrap(), FlockArg::LockExclusiveNonblock);
+    let address = UnixAddr::new(&folder.path().join("s")).unwrap();
+    let claim = part_three_unix::socket_file::claim(&address).unwrap();
+    assert!(lock().is_err());
+    drop(claim);
+    assert!(lock().is_ok());
+}
+
 /// A socket that is bound and does not listen yet refuses everybody, as a stale one does.
 #[test]
 fn between_bind_and_listen_a_server_is_protected_by_the_lock() {
@@ -437,7 +449,7 @@ fn between_bind_and_listen_a_server_is_protected_by_the_lock() {
     let lock = Flock::lock(fs::File::open(folder.path()).unwrap(), FlockArg::LockExclusive)
         .map_err(|(_, e)| e)
         .unwrap();
-    let listener = socket(AddressFamily::Unix, SockType::Stream, SockFlag::empty(), None).unwrap();
+    let listener = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
     bind(listener.as_raw_fd(), &UnixAddr::new(&folder.path().join("s")).unwrap()).unwrap();
     let mut second = start_at(folder.path(), SERVERS[0], "s");
     second.wait_for("Socket file descriptor: 3").unwrap();

@@ -23,7 +23,7 @@ fn seqpacket_server(folder: &Path) -> Process {
 }
 
 fn client(folder: &Path, kind: SockType) -> Result<OwnedFd, Errno> {
-    let client = socket(AddressFamily::Unix, kind, SockFlag::empty(), None).unwrap();
+    let client = socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC, None).unwrap();
     setsockopt(&client, sockopt::ReceiveTimeout, &TimeVal::seconds(20)).unwrap();
     connect(client.as_raw_fd(), &UnixAddr::new(&folder.join("s")).unwrap()).map(|()| client)
 }

@@ -345,7 +345,13 @@ fn a_full_queue_makes_a_client_wait() {
     let address = UnixAddr::new(&folder.path().join("s")).unwrap();
     let mut waiting = Vec::new();
     let refused = loop {
-        let client = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_NONBLOCK, None).unwrap();
+        let client = socket(
+            AddressFamily::Unix,
+            SockType::Stream,
+            SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
+            None,
+        )
+        .unwrap();
         match connect(client.as_raw_fd(), &address) {
             Ok(()) => waiting.push(client),
             Err(errno) => break errno,

@@ -186,8 +186,6 @@ fn take<Fd: AsFd>(socket: Fd, hold: bool) -> Result<()> {
 }
 
 fn child(name: &OsStr) -> Result<()> {
-    let file = open(name)?;
-
     // 7. socketpair: two connected sockets and no address. Only who inherits an end has one; so neither may be
     //    inherited by accident.
     let (ours, theirs) =
@@ -196,6 +194,7 @@ fn child(name: &OsStr) -> Result<()> {
         fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).context("fcntl F_SETFD")?;
     }
     info!("Socket pair: descriptors {} and {}", ours.as_raw_fd(), theirs.as_raw_fd());
+    let file = open(name)?;
 
     // 8. spawn: the child gets its end as standard input, and nothing else of ours.
     let program = env::current_exe().context("find this program")?;
