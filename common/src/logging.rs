@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::process;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::level_filters::LevelFilter;
@@ -19,17 +20,18 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::stop;
 
-/// Lets the program speak from here on. The first call decides; a later one changes nothing.
+/// Lets the program `name` speak from here on. The first call decides; a later one changes nothing.
 ///
 /// `RUST_LOG` takes directives with commas between them: a level (`off`, `error`, `warn`, `info`, `debug`, `trace`)
 /// or `target=level`, such as `common=debug`. Where no level is given it is `info`. A value that makes no sense is
 /// a warning on standard error, and `info`.
-pub fn init() {
+pub fn init(name: &str) {
+    let name = NAME.get_or_init(|| name.to_owned());
     let wish = std::env::var_os("RUST_LOG").unwrap_or_default();
     let targets = parse(&wish.to_string_lossy()).unwrap_or_else(|directive| {
         let _ = writeln!(
             io::stderr(),
-            "warning: RUST_LOG: {directive:?} is neither a level (off, error, warn, info, debug, trace) \
+            "{name}: warning: RUST_LOG: {directive:?} is neither a level (off, error, warn, info, debug, trace) \
              nor target=level: going on with info"
         );
         Targets::new().with_default(LevelFilter::INFO)
@@ -49,12 +51,14 @@ fn parse(wish: &str) -> Result<Targets, &str> {
             Some((target, level)) => (Some(target.trim()), level.trim()),
             None => (None, directive),
         };
+        // By name alone: a number would be a level too, and nobody could say which.
         let level = match level.parse::<LevelFilter>() {
-            Ok(wanted) if !level.is_empty() => wanted,
+            Ok(wanted) if level.chars().all(char::is_alphabetic) && !level.is_empty() => wanted,
             _ => return Err(directive),
         };
         targets = match target {
-            Some("") => return Err(directive),
+            // Of spans, `target[span]=level`, there are none.
+            Some(target) if target.is_empty() || target.contains(['[', '{', ' ']) => return Err(directive),
             // A package's name has dashes where its target has underscores.
             Some(target) => targets.with_target(target.replace('-', "_"), level),
             None => targets.with_default(level),
@@ -97,6 +101,9 @@ where
 /// says why on standard error and fails.
 struct Output;
 
+/// Of the program, for what it says on standard error.
+static NAME: OnceLock<String> = OnceLock::new();
+
 static BROKEN: AtomicBool = AtomicBool::new(false);
 
 /// Whether a line was lost for another reason than that nobody reads.
@@ -118,7 +125,11 @@ impl Write for Output {
             }
             Err(error) => {
                 if !BROKEN.swap(true, Ordering::Relaxed) {
-                    let _ = writeln!(io::stderr(), "write standard output: {error}");
+                    let _ = writeln!(
+                        io::stderr(),
+                        "{}: write standard output: {error}",
+                        NAME.get().map_or("", String::as_str)
+                    );
                 }
                 if stop::ask() { Ok(line.len()) } else { process::exit(1) }
             }
@@ -159,7 +170,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_named() {
-        for nonsense in ["inof", "common=", "=info", "common=loud", "common[span]=debug=x"] {
+        for nonsense in ["inof", "common=", "=info", "common=loud", "common[span]=debug", "3", "common=3"] {
             assert_eq!(parse(&format!("info,{nonsense}")).unwrap_err(), nonsense);
         }
     }

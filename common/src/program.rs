@@ -25,7 +25,7 @@ pub fn run<T, E: Display>(
     let mut words = Arguments::of_process();
     match arguments(&mut words).and_then(|taken| words.end().map(|()| taken)) {
         Ok(taken) => {
-            logging::init();
+            logging::init(name);
             match lesson(taken) {
                 // What could not be written was said when it happened.
                 Ok(()) if logging::broken() => ExitCode::FAILURE,

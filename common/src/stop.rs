@@ -24,7 +24,9 @@ impl Stop {
     /// From here on SIGINT and SIGTERM no longer end the process; they end the sleep of [`wait_for`](Self::wait_for).
     ///
     /// Both signals are blocked and a thread of its own waits for them (`sigwait(3)`); it then closes the writing end
-    /// of a pipe. Call it before any other thread is started: threads inherit the blocked signals.
+    /// of a pipe. Call it before any other thread is started: threads inherit the blocked signals. So does a program
+    /// that is executed by hand; `std::process::Command` clears them. A second Ctrl-C does nothing: what a server
+    /// does after the first must be bounded.
     ///
     /// # Errors
     /// No descriptors or no thread are left.

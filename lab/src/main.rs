@@ -43,7 +43,8 @@ Exit status: 0 every block is as shown, 1 something differs or is wrong, 2 the l
 
 const PLAY_HELP: &str = "\
 Plays a page of the book live: what appears in its terminals, the system calls of the programs and the packets between
-them, in the order of time, each line with the name of its lane.
+them, each line with the name of its lane. The order in time is certain within a lane; between a program's words and
+its calls a few milliseconds are not.
 
 Usage: lab play [--speed N | --no-wait] PAGE
 
@@ -115,6 +116,9 @@ fn run() -> Result<ExitCode> {
     let command = match next(&mut arguments)? {
         Some(lexopt::Arg::Value(command)) => command.to_string_lossy().into_owned(),
         Some(lexopt::Arg::Short('h') | lexopt::Arg::Long("help")) => return print(HELP),
+        Some(lexopt::Arg::Short('V') | lexopt::Arg::Long("version")) => {
+            return print(concat!("lab ", env!("CARGO_PKG_VERSION"), "\n"));
+        }
         Some(lexopt::Arg::Long(long)) if network::PROBE.strip_prefix("--") == Some(long) => {
             return probe();
         }

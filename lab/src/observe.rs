@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
@@ -78,11 +79,16 @@ pub fn observe(command: &[OsString], here: &Path, out: impl Write) -> Result<u8>
 fn not_found(command: &[OsString]) -> Option<Missing> {
     let name = command.first()?.to_string_lossy();
     let is_there =
-        if name.contains('/') { Path::new(name.as_ref()).exists() } else { tools::find(&name).is_some() };
+        if name.contains('/') { is_program(Path::new(name.as_ref())) } else { tools::find(&name).is_some() };
     (!is_there).then(|| {
         tools::missing(&name)
             .unwrap_or_else(|| Missing { what: format!("{name}: there is no such program"), remedy: None })
     })
+}
+
+/// A file that somebody may execute.
+fn is_program(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
 /// Everything that runs.

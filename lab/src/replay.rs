@@ -656,7 +656,11 @@ impl<'a> Replay<'a> {
             })
             .collect();
         for line in lenient {
-            let known = block.lines.get(line).is_some_and(|text| self.flows(&renaming.to_run(text)));
+            let known = block.lines.get(line).is_some_and(|text| {
+                let of_this_block = strict.iter().filter_map(|line| block.lines.get(*line));
+                of_this_block.clone().any(|other| connection(other) == connection(text))
+                    && self.flows(&renaming.to_run(text))
+            });
             let after = |row: &Row| matches!(row, Row::Same(other) | Row::Gone(other) if *other > line);
             let at = rows.iter().position(after).unwrap_or(rows.len());
             rows.insert(at, if known { Row::Same(line) } else { Row::Gone(line) });
@@ -944,6 +948,12 @@ fn pure_acks(page: &Page) -> HashSet<(usize, usize)> {
         }
     }
     found
+}
+
+/// Both ends of the connection that a packet's line is of, whichever way it goes.
+fn connection(line: &str) -> Option<(&str, &str)> {
+    let (from, to) = line.split(" TCP ").next()?.split_once(" > ")?;
+    Some(if from < to { (from, to) } else { (to, from) })
 }
 
 #[cfg(test)]

@@ -92,7 +92,11 @@ fn talk(server: SocketAddr, message: &[u8]) -> Result<()> {
                 info!("Server keeps the connection open: closing first");
                 return Ok(());
             }
-            Err(Errno::EAGAIN) if silent_seconds < PATIENCE => silent_seconds += 1,
+            Err(Errno::EAGAIN) if silent_seconds + 1 < PATIENCE => silent_seconds += 1,
+            Err(Errno::EAGAIN) => bail!(
+                "recv from {server} after {echoed} of {} bytes: silent for {PATIENCE} seconds",
+                message.len()
+            ),
             failed => {
                 failed.with_context(|| {
                     format!("recv from {server} after {echoed} of {} bytes", message.len())

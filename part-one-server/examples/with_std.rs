@@ -29,7 +29,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(address: SocketAddr) -> Result<()> {
-    // 1. bind: socket, setsockopt, bind and listen in one. It tells no errno from another call's.
+    // 1. bind: socket, setsockopt, bind and listen in one. Its error does not say which of the four failed.
     let listener = TcpListener::bind(address).with_context(|| format!("bind {address}"))?;
     info!("Socket file descriptor: {}", listener.as_raw_fd());
     info!("Socket bound to address: {}", listener.local_addr().context("getsockname")?);

@@ -40,7 +40,7 @@ fn serve(address: SocketAddr) -> Result<()> {
         socket(family, SockType::Stream, SockFlag::empty(), SockProtocol::Tcp).context("socket")?;
     info!("Socket file descriptor: {}", listener.as_raw_fd());
 
-    // 2. setsockopt: the last run's port may rest in TIME-WAIT for a minute. Both runs must say that we take it.
+    // 2. setsockopt: the last run's port may rest in TIME-WAIT for a minute. It is ours if both runs have set this.
     setsockopt(&listener, ReuseAddr, &true).context("setsockopt SO_REUSEADDR")?;
 
     // 3. bind: gives the socket its address. Two listeners cannot have the same one.

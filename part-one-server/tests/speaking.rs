@@ -63,7 +63,7 @@ fn a_rust_log_that_makes_no_sense_is_a_warning_and_no_silence() {
         assert_eq!(
             ended.errors,
             format!(
-                "warning: RUST_LOG: {wish:?} is neither a level (off, error, warn, info, debug, trace) \
+                "part-one-server: warning: RUST_LOG: {wish:?} is neither a level (off, error, warn, info, debug, trace) \
                  nor target=level: going on with info\n"
             )
         );
@@ -88,7 +88,7 @@ fn a_full_standard_output_is_an_error() {
     assert_eq!(ended.status.code(), Some(1));
     assert_eq!(
         String::from_utf8_lossy(&ended.stderr),
-        "write standard output: No space left on device (os error 28)\n"
+        "part-one-server: write standard output: No space left on device (os error 28)\n"
     );
 }
 

@@ -226,7 +226,7 @@ fn it_goes_when_the_output_cannot_be_written() {
     let ended = server.end().unwrap();
     assert_eq!(
         (ended.status.code(), ended.errors.as_str()),
-        (Some(1), "write standard output: File too large (os error 27)\n")
+        (Some(1), "unix-server: write standard output: File too large (os error 27)\n")
     );
     assert!(!folder.path().join("s").exists());
 }
