@@ -69,7 +69,8 @@ pub fn observe(command: &[OsString], here: &Path, out: impl Write) -> Result<u8>
     let signals = Signals::catch().map_err(|error| Error::of("catch signals", error))?;
     let mut lanes = Lanes::new(out, &[COMMAND, SECOND]);
     lanes.without_shell(COMMAND);
-    match Session::start(command, here, &network, &mut lanes)?.run(&mut lanes, &signals) {
+    let session = Session::start(command, here, &network, &mut lanes);
+    match session.and_then(|session| session.run(&mut lanes, &signals)) {
         Err(error) if is_broken_pipe(&error) => Ok(0),
         result => result,
     }

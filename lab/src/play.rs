@@ -55,13 +55,14 @@ pub fn play(root: &Path, path: &Path, tempo: Tempo, out: impl Write) -> Result<u
     let network = Network::enter()?;
     let signals = Signals::catch().map_err(|error| Error::of("catch signals", error))?;
     let mut player = Player::new(&page, tempo, signals, out)?;
-    if let Some(missing) = network.missing() {
-        player.write(|lanes| lanes.aside(&missing.to_string()))?;
-    }
+    let mut gaps: Vec<String> = network.missing().map(ToString::to_string).into_iter().collect();
     if let Err(missing) = Syscalls::available()
         && page.played().any(|(_, block)| matches!(&block.kind, Kind::Console(console) if console.trace))
     {
-        player.write(|lanes| lanes.aside(&format!("no system calls: {missing}")))?;
+        gaps.push(format!("no system calls: {missing}"));
+    }
+    if let Err(error) = player.write(|lanes| gaps.iter().try_for_each(|gap| lanes.aside(gap))) {
+        return player.stopped.ok_or(error);
     }
     let stage = Stage { root: root.to_owned(), network: &network, update: false };
     let result = replay::play(&page, &stage, &mut player);

@@ -46,7 +46,7 @@ fn a_client_that_is_gone_does_not_kill_the_server() {
     reset(client);
     go_on(&mut server);
     let ended = server.end().unwrap();
-    assert_eq!(ended.status.code(), Some(1), "ended by a signal? {:?}", ended.status);
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
     assert!(ended.errors.contains("ECONNRESET") || ended.errors.contains("EPIPE"), "{}", ended.errors);
 }
 
