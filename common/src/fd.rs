@@ -88,7 +88,7 @@ impl From<Errno> for RecvmsgError {
 /// Every descriptor that the kernel has put into this process has an owner before anything else happens, also those
 /// of a message whose control data was cut (there nix 0.31 shows none of them, and they would stay open for ever).
 /// The kernel may use the padding of `room` descriptors for one more. Control data of other kinds is passed over: it
-/// comes only to a socket whose owner has asked for it.
+/// comes only to a socket whose owner has asked for it (of these, `SCM_PIDFD` would be a descriptor too).
 ///
 /// # Errors
 /// [`RecvmsgError::Call`] and [`RecvmsgError::Truncated`].

@@ -28,7 +28,15 @@ pub fn address(word: &OsStr) -> Result<UnixAddr, Stop> {
         [b'@', ..] if cfg!(not(target_os = "linux")) => Err(Stop::Unusable(format!(
             "{shown} is a name without a file, which only Linux has: write a path ('./@...' for a file of that name)"
         ))),
-        _ if bytes.strip_prefix(b"@").unwrap_or(bytes).len() > LONGEST_PATH => Err(Stop::Unusable(format!(
+        [b'@', name @ ..] if name.len() > LONGEST_PATH => Err(Stop::Unusable(format!(
+            "{shown} has {} bytes behind the @, and the address of a Unix-domain socket holds {LONGEST_PATH} \
+             (sun_path): choose a shorter name",
+            name.len()
+        ))),
+        [b'@', ..] => {
+            named(bytes).map_err(|errno| Stop::Unusable(format!("{shown} is not an address: {errno}")))
+        }
+        _ if bytes.len() > LONGEST_PATH => Err(Stop::Unusable(format!(
             "{shown} has {} bytes, and the address of a Unix-domain socket holds {LONGEST_PATH} (sun_path): \
              change the folder and write a relative path",
             bytes.len()

@@ -5,11 +5,14 @@
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use nix::sys::stat::{FileStat, SFlag, lstat};
 use nix::unistd::unlink;
@@ -17,11 +20,14 @@ use tracing::{info, warn};
 
 use crate::address::Shown;
 
+/// How long another server may take to start.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// A place where `bind` can make its file. Hold it until the server answers.
 #[derive(Debug)]
 pub struct Claim(
-    /// While we hold the lock of the folder, no other of our servers takes our file for a stale one, because it has
-    /// found it between our `bind` and our `listen`. A folder that cannot be locked is used without.
+    /// While we hold the lock of the folder, no other of our servers looks at it: otherwise both find the same stale
+    /// file, and the later `unlink` takes the new file of the first. A folder that cannot be locked is used without.
     #[expect(dead_code, reason = "unlocks when it ends")]
     Option<Flock<File>>,
 );
@@ -38,9 +44,10 @@ pub fn claim(address: &UnixAddr) -> Result<Claim> {
     // 1. flock: of two servers that start at once, the second looks when the first has done.
     let folder =
         path.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
-    let lock = folder
-        .and_then(|folder| File::open(folder).ok())
-        .and_then(|folder| Flock::lock(folder, FlockArg::LockExclusive).ok());
+    let lock = match folder.and_then(open_folder) {
+        Some(folder) => lock(folder).with_context(|| format!("flock the folder of {name}"))?,
+        None => None,
+    };
 
     // 2. lstat: looks at what stands there, and does not follow a link. Only a socket may be touched: connecting to a
     //    plain file says ECONNREFUSED too.
@@ -69,6 +76,29 @@ pub fn claim(address: &UnixAddr) -> Result<Claim> {
     unlink(path).with_context(|| format!("unlink {name}"))?;
     info!("Removed a stale socket file: nobody answered at {name}");
     Ok(Claim(lock))
+}
+
+/// Only a folder, and without a wait: opening a pipe would sleep for somebody who writes to it.
+fn open_folder(path: &Path) -> Option<File> {
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NONBLOCK;
+    File::options().read(true).custom_flags(flags.bits()).open(path).ok()
+}
+
+/// Waits for the lock of the folder, though not for ever: whoever may read a folder may lock it.
+fn lock(mut folder: File) -> Result<Option<Flock<File>>> {
+    let begun = Instant::now();
+    loop {
+        folder = match Flock::lock(folder, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(Some(lock)),
+            Err((_, Errno::EAGAIN)) if begun.elapsed() > PATIENCE => {
+                bail!("another process has held it for {PATIENCE:?}")
+            }
+            Err((folder, Errno::EAGAIN | Errno::EINTR)) => folder,
+            // This file system has no locks.
+            Err(_) => return Ok(None),
+        };
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn no_socket(found: &FileStat) -> Option<&'static str> {
@@ -110,7 +140,7 @@ impl Drop for SocketFile {
         let removed = match lstat(path) {
             Ok(found) if (found.st_dev, found.st_ino) == (self.made.st_dev, self.made.st_ino) => unlink(path),
             Ok(_) => return warn!("{name} is another's by now: it is left alone"),
-            Err(errno) => Err(errno),
+            Err(errno) => return warn!("lstat {name}: {errno}"),
         };
         match removed {
             Ok(()) => info!("Removed {name}"),

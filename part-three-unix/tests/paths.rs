@@ -293,7 +293,7 @@ fn a_file_that_is_gone_already_is_no_failure() {
     let folder = tempdir().unwrap();
     let server = server(folder.path(), "s");
     fs::remove_file(folder.path().join("s")).unwrap();
-    assert!(said(&stop(server), "warning: unlink s: ENOENT: No such file or directory"));
+    assert!(said(&stop(server), "warning: lstat s: ENOENT: No such file or directory"));
 }
 
 /// Each of them finds the stale file, and one alone may take its place.
@@ -442,7 +442,7 @@ fn the_lock_is_held_as_long_as_the_claim() {
     assert!(lock().is_ok());
 }
 
-/// A socket that is bound and does not listen yet refuses everybody, as a stale one does.
+/// The second looks when the first has done, and not before.
 #[test]
 fn between_bind_and_listen_a_server_is_protected_by_the_lock() {
     let folder = tempdir().unwrap();
@@ -453,14 +453,69 @@ fn between_bind_and_listen_a_server_is_protected_by_the_lock() {
     bind(listener.as_raw_fd(), &UnixAddr::new(&folder.path().join("s")).unwrap()).unwrap();
     let mut second = start_at(folder.path(), SERVERS[0], "s");
     second.wait_for("Socket file descriptor: 3").unwrap();
-    // It must be seen to wait: a lock that it holds off is listed with `->`.
-    let waits = || fs::read_to_string("/proc/locks").unwrap_or_default().contains("->");
-    if Path::new("/proc/locks").exists() {
-        until("the second server waits", waits);
+    // It must be seen to wait: it has the folder open, and we have its lock.
+    if Path::new("/proc/self/fd").exists() {
+        let fds = format!("/proc/{}/fd", second.id());
+        let place = folder.path().canonicalize().unwrap();
+        let has_folder = || {
+            let mut fds = fs::read_dir(&fds).unwrap();
+            fds.any(|fd| fs::read_link(fd.unwrap().path()).is_ok_and(|target| target == place))
+        };
+        until("the second server waits", has_folder);
     }
     listen(&listener, Backlog::new(1).unwrap()).unwrap();
     drop(lock);
     let ended = second.end().unwrap();
     assert!(ended.errors.contains("a server answers there"), "{ended:?}");
     assert!(folder.path().join("s").exists());
+}
+
+#[test]
+fn a_folder_that_somebody_else_has_locked_is_not_waited_for_in_vain() {
+    let folder = tempdir().unwrap();
+    let _lock = Flock::lock(fs::File::open(folder.path()).unwrap(), FlockArg::LockExclusive)
+        .map_err(|(_, e)| e)
+        .unwrap();
+    let ended = start_at(folder.path(), SERVERS[0], "s").end().unwrap();
+    assert_eq!(ended.errors, "unix-server: flock the folder of s: another process has held it for 5s\n");
+    assert_eq!(ended.status.code(), Some(1));
+}
+
+#[test]
+fn a_pipe_is_no_folder() {
+    let folder = tempdir().unwrap();
+    nix::unistd::mkfifo(&folder.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let ended = start_at(folder.path(), SERVERS[0], "pipe/s").end().unwrap();
+    assert!(ended.errors.contains("lstat pipe/s: ENOTDIR"), "{ended:?}");
+}
+
+/// While its socket lives no other file can have its inode's number: only so is "ours" a thing to ask for.
+#[test]
+fn every_server_removes_its_file_before_its_socket_ends() {
+    if !installed("strace", "that part three's servers remove their files first").unwrap() {
+        return;
+    }
+    for (program, arguments, ready) in SERVERS {
+        let folder = tempdir().unwrap();
+        let mut traced = command("strace");
+        traced.current_dir(folder.path());
+        traced.args(["-f", "-o", "calls", "-e", "trace=unlink,unlinkat,close,socket", program]);
+        let mut server = Process::spawn({
+            traced.args(arguments).arg("s");
+            traced
+        })
+        .unwrap();
+        server.wait_for(ready).unwrap();
+        // To the server, not to its tracer, which would leave it alone.
+        let calls = fs::read_to_string(folder.path().join("calls")).unwrap();
+        let pid: i32 = calls.split_whitespace().next().unwrap().parse().unwrap();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGTERM).unwrap();
+        server.end().unwrap();
+        let calls = fs::read_to_string(folder.path().join("calls")).unwrap();
+        let socket = calls.lines().find(|call| call.contains("socket(AF_UNIX")).unwrap();
+        // Without its end, which may be "<unfinished ...>".
+        let close = format!("close({}", socket.rsplit("= ").next().unwrap());
+        let at = |call: &str| calls.rfind(call).unwrap_or_else(|| panic!("no {call}:\n{calls}"));
+        assert!(at("unlink") < at(&close), "{program}:\n{calls}");
+    }
 }

@@ -156,3 +156,15 @@ fn the_talker_is_not_deceived() {
         );
     }
 }
+
+#[test]
+fn a_thousand_messages_do_not_wait_for_each_other() {
+    let folder = tempdir().unwrap();
+    let server = seqpacket_server(folder.path());
+    let numbers: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
+    let words: Vec<&str> = ["talk", "s"].into_iter().chain(numbers.iter().map(String::as_str)).collect();
+    let client = run(folder.path(), SEQPACKET, &words);
+    assert_eq!((client.status.code(), client.errors.as_str()), (Some(0), ""));
+    assert_eq!(client.lines.iter().filter(|line| line.starts_with("received ")).count(), 1000);
+    stop(server);
+}

@@ -3,9 +3,12 @@
 //! `socket`, `bind`, `recvfrom`, `sendto`: part two's calls. One socket serves every peer. The page beside it is
 //! `docs/part-three.md`.
 
+use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
 use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use common::stop::Stop;
@@ -49,6 +52,9 @@ fn serve(address: UnixAddr) -> Result<()> {
     let socket =
         socket(AddressFamily::Unix, SockType::Datagram, SockFlag::empty(), None).context("socket")?;
     info!("Socket file descriptor: {}", socket.as_raw_fd());
+    // For std's recvfrom: nix 0.31 writes behind a sender's name that fills `sun_path` to its last byte.
+    let socket = UnixDatagram::from(socket);
+    socket.set_nonblocking(true).context("fcntl O_NONBLOCK")?;
 
     // 2. bind: as for a stream, with the same rules for the file.
     let claim = claim(&address)?;
@@ -60,8 +66,6 @@ fn serve(address: UnixAddr) -> Result<()> {
     info!("Socket bound to address: {}", Shown(&address));
     info!("Waiting for datagrams...");
 
-    // std's name for recvfrom: nix 0.31 writes behind a sender's name that fills `sun_path` to its last byte.
-    let socket = UnixDatagram::from(socket);
     let mut buffer = vec![0; LARGEST + 1];
     let mut datagrams = 0;
     while stop.wait_for(&socket).context("poll")? {
@@ -69,8 +73,11 @@ fn serve(address: UnixAddr) -> Result<()> {
         //    that is why nothing is lost. A buffer that is too short would cut it, so ours has one byte to spare.
         let (received, peer) = match socket.recv_from(&mut buffer) {
             Ok(taken) => taken,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => continue,
             Err(error) => {
                 warn!("recvfrom: {error}");
+                // Should the error stay, this is a loop that turns ten times a second.
+                thread::sleep(Duration::from_millis(100));
                 continue;
             }
         };

@@ -3,7 +3,7 @@
 //! A server and its client in one file. Each makes the calls of the stream pair; what differs is one word in `socket`
 //! and what `recv` gives. The page beside it is `docs/part-three.md`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ use common::stop::{Stop, Woken};
 use common::{Dump, fd, program};
 use nix::errno::Errno;
 use nix::poll::PollFlags;
-use nix::sys::socket::sockopt::ReceiveTimeout;
+use nix::sys::socket::sockopt::{ReceiveTimeout, SendTimeout};
 use nix::sys::socket::{AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr};
 use nix::sys::socket::{bind, connect, listen, recv, send, setsockopt, socket};
 use nix::sys::stat::{Mode, umask};
@@ -42,6 +42,9 @@ Usage: unix-seqpacket serve [PATH]
 
 /// The largest message that is taken, in bytes.
 const LARGEST: usize = 256 * 1024;
+
+/// How many messages the client sends before it takes their echoes.
+const AHEAD: usize = 8;
 
 /// How long the other end may keep silent.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -172,26 +175,44 @@ fn talk(server: UnixAddr, messages: &[OsString]) -> Result<()> {
     connect(socket.as_raw_fd(), &server).with_context(|| format!("connect {name}"))?;
     let patience = TimeVal::seconds(i64::try_from(PATIENCE.as_secs())?);
     setsockopt(&socket, ReceiveTimeout, &patience).context("setsockopt SO_RCVTIMEO")?;
+    setsockopt(&socket, SendTimeout, &patience).context("setsockopt SO_SNDTIMEO")?;
     info!("Connected to {name}");
 
-    // All of them at once: nothing but the boundaries that the kernel keeps tells one from the next.
-    for message in messages {
-        let sent = send(socket.as_raw_fd(), message.as_bytes(), MsgFlags::empty())
+    // Several at once: nothing but the boundaries that the kernel keeps tells one from the next. Not all of them: with
+    // the buffers of both directions full, each side would wait for the other.
+    let mut unanswered = messages.iter();
+    for (index, message) in messages.iter().enumerate() {
+        if index >= AHEAD {
+            unanswered.next().map_or(Ok(()), |message| echoed(&socket, name, message))?;
+        }
+        let sent = retry(|| send(socket.as_raw_fd(), message.as_bytes(), MsgFlags::empty()))
             .with_context(|| format!("send {} bytes to {name}", message.len()))?;
         info!("Sent {sent} bytes to server");
     }
-
     // As many echoes, in the same order.
+    unanswered.try_for_each(|message| echoed(&socket, name, message))
+}
+
+/// Takes one message, which must be `message`.
+fn echoed(socket: &OwnedFd, name: Shown<'_>, message: &OsStr) -> Result<()> {
     let mut buffer = vec![0; LARGEST];
-    for message in messages {
-        let received = recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty())
-            .with_context(|| format!("recv from {name}"))?;
-        info!("received {received} bytes");
-        let echo = buffer.get(..received).unwrap_or_default();
-        info!("{}", Dump(echo));
-        if echo != message.as_bytes() {
-            bail!("recv from {name}: the answer is not what was sent: this is no echo");
-        }
+    let received = retry(|| recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty()))
+        .with_context(|| format!("recv from {name}"))?;
+    info!("received {received} bytes");
+    let echo = buffer.get(..received).unwrap_or_default();
+    info!("{}", Dump(echo));
+    if echo != message.as_bytes() {
+        bail!("recv from {name}: the answer is not what was sent: this is no echo");
     }
     Ok(())
+}
+
+/// Again after EINTR: with a timeout set, Linux ends the call so when the process was stopped and goes on (signal(7)).
+fn retry(mut call: impl FnMut() -> nix::Result<usize>) -> nix::Result<usize> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) => {}
+            done => return done,
+        }
+    }
 }
