@@ -254,16 +254,17 @@ impl Relay {
 
     /// Draws the fate of one datagram and lets it happen.
     fn take(&mut self, way: Way, client: SocketAddr, bytes: &[u8]) {
-        let fate = self.draw(way);
+        let mut fate = self.draw(way);
+        if matches!(fate, Fate::Delayed | Fate::Swapped) && self.held.len() == QUEUE {
+            warn!("{QUEUE} datagrams are waiting already: one more is dropped");
+            fate = Fate::Dropped;
+        }
         let target = self.wish.target;
         let (from, to) = if way == Way::There { (client, target) } else { (target, client) };
         info!("{from} > {to}, {} bytes: {fate}", bytes.len());
         *self.fates.entry(fate).or_default() += 1;
         match fate {
             Fate::Dropped => {}
-            Fate::Delayed | Fate::Swapped if self.held.len() == QUEUE => {
-                warn!("dropped after all: {QUEUE} datagrams are waiting already");
-            }
             Fate::Delayed | Fate::Swapped => {
                 let due = Instant::now() + self.wish.late;
                 let swapped = fate == Fate::Swapped;
