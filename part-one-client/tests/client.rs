@@ -7,7 +7,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::thread;
 
-use lab::process::{Ended, Process};
+use harness::process::{Ended, Process};
 use nix::libc::linger;
 use nix::sys::socket::{setsockopt, sockopt};
 

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use lab::process::{BOUND, Ended, Process, command, installed};
+use harness::process::{BOUND, Ended, Process, command, installed};
 
 const CLIENT: &str = env!("CARGO_BIN_EXE_part-one-client");
 

@@ -5,12 +5,9 @@
 mod support;
 
 use std::io::Write;
-use std::path::Path;
 use std::process::Stdio;
 
-use lab::event::What;
-use lab::process::{BOUND, Ended, Process, command, installed};
-use lab::terminal::Terminal;
+use harness::process::{Ended, Process, command, installed};
 use support::server_on;
 
 /// Types `typed` into `client HOST PORT`, or says that `client` is not installed.
@@ -41,23 +38,14 @@ fn telnet_sends_carriage_return_and_line_feed() {
     }
     let (server, address) = server_on("127.0.0.1:0");
     // Into a pipe telnet ends its lines otherwise: it must have a terminal.
-    let (sender, events) = std::sync::mpsc::channel();
-    let terminal = Terminal::open("client", &[], Path::new("."), sender).unwrap();
-    let until = |last: &str| -> Vec<String> {
-        let mut lines = Vec::new();
-        while lines.last().is_none_or(|line: &String| line != last) {
-            if let What::Line(line) = events.recv_timeout(BOUND).unwrap().what {
-                lines.push(line.trim_end().to_owned());
-            }
-        }
-        lines
-    };
-    terminal.enter(&format!("telnet {} {}", address.ip(), address.port())).unwrap();
-    until("Escape character is '^]'.");
-    terminal.enter("Hello from KungfuDev").unwrap();
-    let shown = until("Connection closed by foreign host.");
-    let typed_and_echoed = ["Hello from KungfuDev"; 2];
-    assert_eq!(shown, [&typed_and_echoed[..], &["Connection closed by foreign host."]].concat());
+    let words = [address.ip().to_string(), address.port().to_string()];
+    let (mut telnet, mut keyboard) =
+        Process::on_terminal("telnet", &[words[0].as_str(), words[1].as_str()]).unwrap();
+    telnet.wait_for("Escape character is '^]'.").unwrap();
+    keyboard.write_all(b"Hello from KungfuDev\r").unwrap();
+    let typed_and_echoed = [telnet.line().unwrap(), telnet.line().unwrap()];
+    assert_eq!(typed_and_echoed, ["Hello from KungfuDev"; 2]);
+    assert_eq!(telnet.line().unwrap(), "Connection closed by foreign host.");
     let server = server.end().unwrap();
     assert_eq!(server.lines[3], "received 22 bytes");
     assert_eq!(server.lines[6], r#"str repr: "Hello from KungfuDev\r\n""#);

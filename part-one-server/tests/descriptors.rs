@@ -7,7 +7,7 @@ mod support;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use lab::process::{Process, installed};
+use harness::process::{Process, installed};
 use support::{SERVER, server_on};
 
 #[test]
@@ -20,7 +20,7 @@ fn the_first_socket_is_3_and_the_connection_4() {
         let socket = |fd| std::fs::read_link(format!("{fds}/{fd}")).unwrap_or_default();
         let begun = std::time::Instant::now();
         while !socket(4).to_string_lossy().starts_with("socket:[") {
-            assert!(begun.elapsed() < lab::process::BOUND, "descriptor 4 is {:?}", socket(4));
+            assert!(begun.elapsed() < harness::process::BOUND, "descriptor 4 is {:?}", socket(4));
             std::thread::yield_now();
         }
         assert!(socket(3).to_string_lossy().starts_with("socket:["), "{:?}", socket(3));

@@ -7,7 +7,7 @@ mod support;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use lab::process::Ended;
+use harness::process::Ended;
 use support::server_on;
 
 /// Sends `message`, reads to the end of the stream, gives the echo and how the server ended.

@@ -9,8 +9,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 
-use lab::missing::Missing;
-use lab::process::{Process, command, not_checked};
+use harness::missing::Missing;
+use harness::process::{Process, command, not_checked};
 const SERVER: &str = env!("CARGO_BIN_EXE_part-one-server");
 
 /// The server must fail with this on standard error, and with exit code `code`.

@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 
-use lab::process::{Ended, Process, command};
+use harness::process::{Ended, Process, command};
 const SERVER: &str = env!("CARGO_BIN_EXE_part-one-server");
 
 /// One exchange with a server that has `RUST_LOG=wish`.
@@ -31,7 +31,7 @@ fn connect(address: SocketAddr) -> TcpStream {
     loop {
         match TcpStream::connect(address) {
             Ok(client) => return client,
-            Err(error) => assert!(begun.elapsed() < lab::process::BOUND, "{error}"),
+            Err(error) => assert!(begun.elapsed() < harness::process::BOUND, "{error}"),
         }
         std::thread::yield_now();
     }

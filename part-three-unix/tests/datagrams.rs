@@ -9,7 +9,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
-use lab::process::{BOUND, Process, installed};
+use harness::process::{BOUND, Process, installed};
 use nix::sys::signal::Signal;
 use nix::sys::socket::{UnixAddr, bind, setsockopt, sockopt};
 use support::*;

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use common::fd::RecvmsgError;
-use lab::process::{Process, command};
+use harness::process::{Process, command};
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use nix::unistd::getuid;
@@ -131,7 +131,7 @@ fn a_thousand_takers_leave_no_descriptor_behind() {
 }
 
 /// A giver of our own, which sends what it should not.
-fn take_from(send: impl FnOnce(&UnixStream)) -> lab::process::Ended {
+fn take_from(send: impl FnOnce(&UnixStream)) -> harness::process::Ended {
     let folder = tempdir().unwrap();
     let listener = UnixListener::bind(folder.path().join("s")).unwrap();
     let taker = start(folder.path(), PASS, &["take", "s"]);

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 
-use lab::process::{Process, command, installed};
+use harness::process::{Process, command, installed};
 use support::*;
 use tempfile::tempdir;
 

@@ -8,7 +8,7 @@ mod support;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
-use lab::process::Process;
+use harness::process::Process;
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, send, socket};
 use nix::sys::socket::{setsockopt, sockopt};

@@ -12,8 +12,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use lab::missing::Missing;
-use lab::process::{installed, not_checked};
+use harness::missing::Missing;
+use harness::process::{installed, not_checked};
 use nix::sys::signal::Signal;
 use nix::unistd::{getgid, getuid};
 use support::*;

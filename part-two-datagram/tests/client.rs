@@ -7,9 +7,10 @@ mod support;
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
-use lab::process::Process;
+use harness::datagrams::{peer, take};
+use harness::process::Process;
 use nix::sys::signal::Signal;
-use support::{CLIENT, have_ipv6, peer, quiet_server, signal, take};
+use support::{CLIENT, have_ipv6, quiet_server};
 
 fn client(server: &UdpSocket, arguments: &[&str]) -> Process {
     let address = server.local_addr().unwrap().to_string();
@@ -154,10 +155,10 @@ fn a_late_answer_is_not_taken_for_the_next_one() {
 #[test]
 fn goes_on_waiting_after_it_was_stopped() {
     let server = peer("127.0.0.1:0");
-    let mut client = client(&server, &["--timeout", "30000"]);
+    let client = client(&server, &["--timeout", "30000"]);
     let (datagram, address) = take(&server);
-    signal(&mut client, Signal::SIGSTOP);
-    signal(&mut client, Signal::SIGCONT);
+    client.signal(Signal::SIGSTOP).unwrap();
+    client.signal(Signal::SIGCONT).unwrap();
     server.send_to(&datagram, address).unwrap();
     assert!(client.end().unwrap().status.success());
 }

@@ -1,34 +1,23 @@
 //! Datagrams with a forged sender. To forge one takes a raw socket, and that takes a private network or root.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
-#![expect(clippy::print_stdout, reason = "there is no test runner here to speak for it")]
 
 mod support;
 
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use lab::network::{self, Network};
-use lab::process::not_checked;
+use harness::datagrams::{echo, peer};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrStorage};
 use nix::sys::socket::{sendto, socket};
-use support::{echo, interrupted, peer, server};
+use support::server;
 
-fn main() {
-    // The laboratory tries whether a private network is to be had in a process of its own: this program again.
-    if std::env::args().nth(1).is_some_and(|word| word == network::PROBE) {
-        return network::try_private().unwrap();
-    }
-    if let Some(missing) = Network::enter().unwrap().missing() {
-        not_checked("datagram-server and forged senders", missing.clone()).unwrap();
+#[test]
+fn does_not_answer_where_a_service_may_answer_in_turn() {
+    let name = "does_not_answer_where_a_service_may_answer_in_turn";
+    if !harness::private::network(name, &[]) {
         return;
     }
-    network::fresh().unwrap();
-    does_not_answer_where_a_service_may_answer_in_turn();
-    println!("test does_not_answer_where_a_service_may_answer_in_turn ... ok");
-}
-
-fn does_not_answer_where_a_service_may_answer_in_turn() {
     let (mut server, address) = server(&[]);
     let raw = socket(AddressFamily::Inet, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::Udp).unwrap();
     for port in [address.port(), 0, 7, 1023] {
@@ -40,7 +29,10 @@ fn does_not_answer_where_a_service_may_answer_in_turn() {
     forge(&raw, 1024, address, b"once");
     assert_eq!(server.wait_for("Sent ").unwrap(), "4 bytes back to 127.0.0.1:1024");
     assert_eq!(echo(&peer("127.0.0.1:0"), address, b"you"), b"you");
-    assert_eq!(interrupted(server).lines.last().unwrap(), "Stopped: 6 datagrams received, 2 answered");
+    assert_eq!(
+        server.interrupt().unwrap().lines.last().unwrap(),
+        "Stopped: 6 datagrams received, 2 answered"
+    );
 }
 
 /// Sends `payload` to `to` as if it came from `port` there. The header of RFC 768 in four fields: source port,

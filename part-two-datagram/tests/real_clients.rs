@@ -4,8 +4,8 @@
 
 mod support;
 
-use lab::process::{Process, installed};
-use support::{interrupted, server};
+use harness::process::{Process, installed};
+use support::server;
 
 /// Runs `script` with the server's host and port as `$0` and `$1`; what it prints.
 fn printed(shell: &str, script: &str) -> (Process, Vec<String>) {
@@ -57,6 +57,9 @@ fn bash() {
         let script = "exec 3<>/dev/udp/$0/$1; echo one >&3; echo two >&3; head -c 4 <&3; head -c 4 <&3";
         let (server, lines) = printed("bash", script);
         assert_eq!(lines, ["one", "two"]);
-        assert_eq!(interrupted(server).lines.pop().unwrap(), "Stopped: 2 datagrams received, 2 answered");
+        assert_eq!(
+            server.interrupt().unwrap().lines.pop().unwrap(),
+            "Stopped: 2 datagrams received, 2 answered"
+        );
     }
 }

@@ -13,14 +13,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use lab::process::{BOUND, Process, command, installed};
+use harness::datagrams::{echo, peer, received};
+use harness::process::{BOUND, Process, command, installed};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::sys::socket::sockopt::ReuseAddr;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, bind, setsockopt, socket};
-use support::{
-    SERVER, echo, have_ipv6, interrupted, listening, peer, quiet_server, received, server, server_on, signal,
-};
+use support::{SERVER, have_ipv6, listening, quiet_server, server, server_on};
 
 #[test]
 fn says_what_it_does_until_ctrl_c() {
@@ -28,7 +27,7 @@ fn says_what_it_does_until_ctrl_c() {
     let peer = peer("127.0.0.1:0");
     let me = peer.local_addr().unwrap();
     assert_eq!(echo(&peer, address, b"Hi\xff"), b"Hi\xff");
-    let ended = interrupted(server);
+    let ended = server.interrupt().unwrap();
     let expected = [
         format!("received 3 bytes from {me}"),
         "bytes: [72, 105, 255]".into(),
@@ -123,7 +122,7 @@ fn a_truncated_datagram_is_said_with_its_real_length() {
         let next = server.line().unwrap();
         assert_eq!(next.strip_prefix(warning), said, "{next}");
     }
-    let ended = interrupted(server);
+    let ended = server.interrupt().unwrap();
     assert_eq!(ended.lines.iter().filter(|line| line.starts_with("warning: ")).count(), 2);
 }
 
@@ -169,7 +168,7 @@ fn a_hundred_peers_at_once_get_their_own() {
 
 #[test]
 fn a_slow_peer_is_served_while_another_sends_garbage_at_speed() {
-    let (mut server, address) = quiet_server();
+    let (server, address) = quiet_server();
     let enough = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -195,7 +194,7 @@ fn a_slow_peer_is_served_while_another_sends_garbage_at_speed() {
             });
             assert!(answered, "{message}");
         }
-        signal(&mut server, Signal::SIGTERM);
+        server.signal(Signal::SIGTERM).unwrap();
         let ended = server.end().unwrap();
         enough.store(true, Ordering::Relaxed);
         assert!(ended.status.success(), "{:?}", ended.status);
@@ -238,15 +237,15 @@ fn ends_cleanly_whenever_it_is_asked() {
             for _ in 0..line {
                 server.line().unwrap();
             }
-            signal(&mut server, asked);
+            server.signal(asked).unwrap();
             let ended = server.end().unwrap();
             assert_eq!(ended.lines.last().unwrap(), "Stopped: 0 datagrams received, 0 answered");
             assert!(ended.status.success(), "{asked} after line {line}: {:?}", ended.status);
         }
         // Before its first line a program may not have got to catching signals: then it dies of them, as any would.
         for _ in 0..20 {
-            let mut server = start();
-            signal(&mut server, asked);
+            let server = start();
+            server.signal(asked).unwrap();
             let ended = server.end().unwrap();
             assert_eq!(ended.errors, "");
             assert!(ended.status.success() || ended.lines.is_empty(), "{:?}", ended.status);
@@ -286,7 +285,10 @@ fn does_not_answer_its_own_port() {
     assert_eq!(echo(&peer("127.0.0.1:0"), address, b"you"), b"you");
     service.set_nonblocking(true).unwrap();
     assert_eq!(service.recv(&mut [0; 9]).unwrap_err().kind(), ErrorKind::WouldBlock);
-    assert_eq!(interrupted(server).lines.last().unwrap(), "Stopped: 2 datagrams received, 1 answered");
+    assert_eq!(
+        server.interrupt().unwrap().lines.last().unwrap(),
+        "Stopped: 2 datagrams received, 1 answered"
+    );
 }
 
 #[test]

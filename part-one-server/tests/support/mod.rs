@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use lab::process::Process;
+use harness::process::Process;
 
 pub const SERVER: &str = env!("CARGO_BIN_EXE_part-one-server");
 
