@@ -9,11 +9,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use common::arguments::Arguments;
-use common::{Dump, fd, program};
+use common::{Dump, program};
 use nix::sys::socket::sockopt::ReuseAddr;
 use nix::sys::socket::{AddressFamily, Backlog, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrStorage};
-use nix::sys::socket::{bind, getsockname, listen, recv, send, setsockopt, socket};
-use tracing::info;
+use nix::sys::socket::{accept, bind, getsockname, listen, recv, send, setsockopt, socket};
+use tracing::{debug, info};
 
 const HELP: &str = "\
 Echoes one message to one client, then ends. Part one of Sockets, Part by Part.
@@ -55,7 +55,8 @@ fn serve(address: SocketAddr) -> Result<()> {
     info!("Listening for incoming connections...");
 
     // 6. accept: takes the first connection from the queue, as a new descriptor. Sleeps while the queue is empty.
-    let connection = fd::accept(&listener).with_context(|| format!("accept on {bound}"))?;
+    let connection = accept(&listener).with_context(|| format!("accept on {bound}"))?;
+    debug!("accepted a connection: descriptor {}", connection.as_raw_fd());
 
     // 7. recv: takes what has come, 1024 bytes at most. TCP knows no messages: a longer one stays in the kernel,
     //    and one sent in two pieces may come in two. One recv is right for a typed line, and for nothing else.

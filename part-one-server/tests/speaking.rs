@@ -39,7 +39,7 @@ fn connect(address: SocketAddr) -> TcpStream {
 
 #[test]
 fn rust_log_asks_for_more() {
-    for wish in ["debug", "common=debug", "common::fd=trace,warn,info"] {
+    for wish in ["debug", "part-one-server=debug", "part_one_server=trace,warn,info"] {
         let ended = with_rust_log(wish, 1);
         assert!(ended.lines.contains(&"debug: accepted a connection: descriptor 4".into()), "{ended:?}");
         assert_eq!(ended.lines.len(), 9, "{ended:?}");

@@ -4,7 +4,6 @@ use std::ffi::OsStr;
 use std::fmt::{self, Display, Formatter};
 use std::mem::offset_of;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::SocketAddr;
 
 use common::arguments::Stop;
 use common::dump::Text;
@@ -51,18 +50,6 @@ fn named(bytes: &[u8]) -> nix::Result<UnixAddr> {
         return UnixAddr::new_abstract(name);
     }
     UnixAddr::new(bytes)
-}
-
-/// The address that std gives as one that nix takes; nothing for a socket without a name.
-///
-/// A name of 108 bytes, which C programs can give themselves by leaving the NUL out, is taken for none.
-#[must_use]
-pub fn answerable(peer: &SocketAddr) -> Option<UnixAddr> {
-    #[cfg(target_os = "linux")]
-    if let Some(name) = std::os::linux::net::SocketAddrExt::as_abstract_name(peer) {
-        return UnixAddr::new_abstract(name).ok();
-    }
-    UnixAddr::new(peer.as_pathname()?).ok()
 }
 
 /// Shows an address as it is written on the command line. A byte that is no UTF-8 and a character that a terminal

@@ -3,9 +3,7 @@
 //! `socket`, `bind`, `recvfrom`, `sendto`: part two's calls. One socket serves every peer. The page beside it is
 //! `docs/part-three.md`.
 
-use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixDatagram;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -14,9 +12,10 @@ use anyhow::{Context, Result};
 use common::stop::Stop;
 use common::{Dump, program};
 use nix::errno::Errno;
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, bind, sendto, socket};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, SockaddrStorage, UnixAddr};
+use nix::sys::socket::{bind, recvfrom, sendto, socket};
 use nix::sys::stat::{Mode, umask};
-use part_three_unix::address::{Shown, address, answerable};
+use part_three_unix::address::{Shown, address};
 use part_three_unix::socket_file::{SocketFile, claim};
 use tracing::{info, warn};
 
@@ -52,9 +51,6 @@ fn serve(address: UnixAddr) -> Result<()> {
     let socket =
         socket(AddressFamily::Unix, SockType::Datagram, SockFlag::empty(), None).context("socket")?;
     info!("Socket file descriptor: {}", socket.as_raw_fd());
-    // For std's recvfrom: nix 0.31 writes behind a sender's name that fills `sun_path` to its last byte.
-    let socket = UnixDatagram::from(socket);
-    socket.set_nonblocking(true).context("fcntl O_NONBLOCK")?;
 
     // 2. bind: as for a stream, with the same rules for the file.
     let claim = claim(&address)?;
@@ -71,22 +67,20 @@ fn serve(address: UnixAddr) -> Result<()> {
     while stop.wait_for(&socket).context("poll")? {
         // 3. recvfrom: takes one datagram, whole. A sender that is too quick for us sleeps until we have taken one:
         //    that is why nothing is lost. A buffer that is too short would cut it, so ours has one byte to spare.
-        let (received, peer) = match socket.recv_from(&mut buffer) {
+        //    (SockaddrStorage has room for any address; a name of 108 bytes does not fit a UnixAddr and is nobody's.)
+        let (received, peer) = match recvfrom::<SockaddrStorage>(socket.as_raw_fd(), &mut buffer) {
             Ok(taken) => taken,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => continue,
-            Err(error) => {
-                warn!("recvfrom: {error}");
+            Err(Errno::EINTR) => continue,
+            Err(errno) => {
+                warn!("recvfrom: {errno}");
                 // Should the error stay, this is a loop that turns ten times a second.
                 thread::sleep(Duration::from_millis(100));
                 continue;
             }
         };
         datagrams += 1;
-        let peer = answerable(&peer);
-        info!(
-            "received {received} bytes from {}",
-            peer.as_ref().map_or("nobody".into(), |it| Shown(it).to_string())
-        );
+        let peer = peer.as_ref().and_then(SockaddrStorage::as_unix_addr);
+        info!("received {received} bytes from {}", peer.map_or("nobody".into(), |it| Shown(it).to_string()));
         let Some(message) = buffer.get(..received).filter(|message| message.len() <= LARGEST) else {
             warn!("more than {LARGEST} bytes: the datagram was cut, and is passed over");
             continue;
@@ -101,12 +95,12 @@ fn serve(address: UnixAddr) -> Result<()> {
             warn!("the client has no name that an answer could go to: it is passed over");
             continue;
         };
-        match sendto(socket.as_raw_fd(), message, &peer, MsgFlags::MSG_DONTWAIT) {
-            Ok(sent) => info!("Sent {sent} bytes back to {}", Shown(&peer)),
+        match sendto(socket.as_raw_fd(), message, peer, MsgFlags::MSG_DONTWAIT) {
+            Ok(sent) => info!("Sent {sent} bytes back to {}", Shown(peer)),
             Err(errno @ Errno::EAGAIN) => {
-                warn!("sendto {}: {errno}: the queue is full, {received} bytes are dropped", Shown(&peer));
+                warn!("sendto {}: {errno}: the queue is full, {received} bytes are dropped", Shown(peer));
             }
-            Err(errno) => warn!("sendto {}: {errno}: {received} bytes are dropped", Shown(&peer)),
+            Err(errno) => warn!("sendto {}: {errno}: {received} bytes are dropped", Shown(peer)),
         }
     }
     info!("Stopped after {datagrams} datagrams");

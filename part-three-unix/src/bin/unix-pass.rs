@@ -19,7 +19,7 @@ use common::{Dump, fd, program};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::poll::PollFlags;
 use nix::sys::socket::{AddressFamily, Backlog, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr};
-use nix::sys::socket::{bind, connect, listen, sendmsg, socket, socketpair};
+use nix::sys::socket::{accept, bind, connect, listen, sendmsg, socket, socketpair};
 use nix::sys::stat::{Mode, umask};
 use part_three_unix::address::{Shown, address};
 use part_three_unix::peer::peer;
@@ -107,7 +107,7 @@ fn give(name: &OsStr, address: UnixAddr) -> Result<()> {
 
     while stop.wait_for(&listener).context("poll")? {
         // 3. accept: as in the stream server. The connection ends right behind the one message.
-        let connection = match fd::accept(&listener) {
+        let connection = match accept(&listener) {
             Ok(connection) => connection,
             Err(errno) => {
                 warn!("accept on {}: {errno}: trying again in a second", Shown(&address));

@@ -12,12 +12,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use common::arguments::{Arguments, Stop as Unusable};
 use common::stop::{Stop, Woken};
-use common::{Dump, fd, program};
+use common::{Dump, program};
 use nix::errno::Errno;
 use nix::poll::PollFlags;
 use nix::sys::socket::sockopt::{ReceiveTimeout, SendTimeout};
 use nix::sys::socket::{AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr};
-use nix::sys::socket::{bind, connect, listen, recv, send, setsockopt, socket};
+use nix::sys::socket::{accept, bind, connect, listen, recv, send, setsockopt, socket};
 use nix::sys::stat::{Mode, umask};
 use nix::sys::time::{TimeVal, TimeValLike};
 use part_three_unix::address::{Shown, address};
@@ -103,7 +103,7 @@ fn serve(address: UnixAddr) -> Result<()> {
 
     while stop.wait_for(&listener).context("poll")? {
         // 3. accept: as for a stream.
-        match fd::accept(&listener) {
+        match accept(&listener) {
             Ok(connection) => {
                 info!("Client connected");
                 if let Err(error) = echo(&connection, &stop) {

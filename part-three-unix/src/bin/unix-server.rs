@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use common::stop::{Stop, Woken};
-use common::{Dump, fd, program};
+use common::{Dump, program};
 use nix::errno::Errno;
 use nix::poll::PollFlags;
 use nix::sys::socket::{AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr};
-use nix::sys::socket::{bind, getsockname, listen, recv, send, socket};
+use nix::sys::socket::{accept, bind, getsockname, listen, recv, send, socket};
 use nix::sys::stat::{Mode, umask};
 use part_three_unix::address::{Shown, address};
 use part_three_unix::peer::peer;
@@ -79,7 +79,7 @@ fn serve(address: UnixAddr) -> Result<()> {
     while stop.wait_for(&listener).context("poll")? {
         // 6. accept: takes the first connection from the queue, as a new descriptor. Where no descriptor is left it
         //    fails at once and leaves the queue as it is, so that trying again without a pause would never rest.
-        let connection = match fd::accept(&listener) {
+        let connection = match accept(&listener) {
             Ok(connection) => connection,
             Err(errno @ (Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM)) => {
                 warn!("accept on {bound}: {errno}: trying again in a second");
