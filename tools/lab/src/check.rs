@@ -6,15 +6,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::compare;
+use crate::book::excerpt;
+use crate::book::page::{Kind, Page};
 use crate::environment;
 use crate::error::{self, Error, Result};
-use crate::excerpt;
 use crate::network::Network;
-use crate::page::{Kind, Page};
+use crate::replay::compare;
 use crate::replay::{self, Stage, Unwatched};
-use crate::report::Report;
-use crate::update;
+use crate::show::report::Report;
+use crate::show::update;
 
 /// What to check.
 #[derive(Debug)]

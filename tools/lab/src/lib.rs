@@ -3,24 +3,12 @@
 
 pub use harness::{environment, error, missing, network, tools};
 
+pub mod book;
 pub mod check;
-pub mod compare;
-pub mod decode;
 pub mod enter;
-pub mod event;
-pub mod excerpt;
-pub mod frame;
-pub mod lanes;
 pub mod observe;
-pub mod packets;
-pub mod page;
-pub mod play;
-mod reader;
+pub mod record;
 pub mod replay;
-pub mod report;
 #[cfg(test)]
 mod sample;
-pub mod syscalls;
-pub mod terminal;
-mod trace;
-pub mod update;
+pub mod show;

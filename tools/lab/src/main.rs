@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use lab::check::Check;
 use lab::error::{Error, Result};
 use lab::network;
-use lab::play::Tempo;
+use lab::show::play::Tempo;
 use lexopt::ValueExt;
 
 const HELP: &str = "\
@@ -202,7 +202,7 @@ fn play(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
     let root = root(&here()?);
     let page = beneath(&root, &page)?;
     network::close_on_exec()?;
-    lab::play::play(&root, &page, tempo, anstream::AutoStream::auto(io::stdout())).map(ExitCode::from)
+    lab::show::play::play(&root, &page, tempo, anstream::AutoStream::auto(io::stdout())).map(ExitCode::from)
 }
 
 fn observe(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
@@ -217,7 +217,7 @@ fn observe(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
     command.extend(arguments.raw_args().map_err(usage)?);
     network::close_on_exec()?;
     let out = anstream::AutoStream::auto(io::stdout());
-    lab::observe::observe(&command, &here()?, out).map(ExitCode::from)
+    lab::show::observe::observe(&command, &here()?, out).map(ExitCode::from)
 }
 
 fn enter(arguments: &mut lexopt::Parser) -> Result<ExitCode> {

@@ -16,8 +16,8 @@ use nix::sys::socket::{
     setsockopt, socket, sockopt,
 };
 
-use crate::decode::Decoder;
-use crate::event::{Event, Lane, What};
+use crate::observe::decode::Decoder;
+use crate::record::event::{Event, Lane, What};
 
 /// The largest IP packet and its Ethernet header; a frame beyond it is cut.
 const LARGEST_FRAME: usize = 14 + 40 + 65_535;

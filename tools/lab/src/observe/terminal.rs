@@ -15,7 +15,7 @@ use pty_process::blocking::{Command, Pty};
 
 use crate::environment;
 use crate::error::{Error, Result};
-use crate::event::{Event, Lane, What};
+use crate::record::event::{Event, Lane, What};
 use crate::tools;
 
 /// Around `$?` in the prompt: control characters that no page prints (record and unit separator).

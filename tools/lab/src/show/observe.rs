@@ -14,14 +14,14 @@ use tempfile::TempDir;
 
 use crate::check;
 use crate::error::{Error, Result};
-use crate::event::{Event, Lane, What};
-use crate::lanes::{Lanes, PATIENCE};
 use crate::missing::Missing;
 use crate::network::{self, Network};
-use crate::packets::Packets;
-use crate::reader::{ENDED, INTERRUPTED, Signals, Typed, is_broken_pipe, not_shown, typed};
-use crate::syscalls::Syscalls;
-use crate::terminal::Terminal;
+use crate::observe::packets::Packets;
+use crate::observe::syscalls::Syscalls;
+use crate::observe::terminal::Terminal;
+use crate::record::event::{Event, Lane, What};
+use crate::show::lanes::{Lanes, PATIENCE};
+use crate::show::reader::{ENDED, INTERRUPTED, Signals, Typed, is_broken_pipe, not_shown, typed};
 use crate::tools;
 
 /// The lane of COMMAND.

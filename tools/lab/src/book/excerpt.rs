@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::compare::Row;
+use crate::replay::compare::Row;
 
 /// A numbered step of a lesson.
 #[derive(Debug, Clone, PartialEq, Eq)]

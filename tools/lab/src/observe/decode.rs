@@ -1,7 +1,7 @@
 //! A captured frame in one line: who to whom, which protocol, which flags, how much of what.
 //!
 //! What is left out: sequence numbers, windows, timestamps, checksums. The kernel chooses them and no two runs agree;
-//! [`crate::frame`] shows them for a single packet.
+//! [`crate::show::frame`] shows them for a single packet.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use etherparse::{
     LinkSlice, TcpSlice, TransportSlice, UdpSlice,
 };
 
-use crate::event::Packet;
+use crate::record::event::Packet;
 
 /// How many bytes of a payload a line shows; `...` stands for the rest.
 const PAYLOAD_SHOWN: usize = 64;

@@ -1,7 +1,7 @@
 //! Rewrites the blocks of a page from a real run. What agrees stays byte for byte what it is.
 
-use crate::compare::{Renaming, Row};
-use crate::page::{Block, Console, Input, Kind, Page};
+use crate::book::page::{Block, Console, Input, Kind, Page};
+use crate::replay::compare::{Renaming, Row};
 use crate::replay::{Outcome, Played, Run};
 
 /// The new lines of the blocks that do not show what came, by their index; values that the page already knows keep

@@ -467,9 +467,9 @@ mod tests {
 
     /// A shell that starts an echo server with `cargo run` (rustup, cargo, the server with a thread, a child of its
     /// own) in the background and then nc.
-    const THREADS: &str = include_str!("../tests/strace/threads.txt");
+    const THREADS: &str = include_str!("../../tests/strace/threads.txt");
     /// A shell that starts a Python program: it forks, accepts, and passes the connection to its child.
-    const FORK: &str = include_str!("../tests/strace/fork.txt");
+    const FORK: &str = include_str!("../../tests/strace/fork.txt");
 
     fn shown(log: &str, also: &[&str]) -> Vec<String> {
         let also: Vec<String> = also.iter().map(ToString::to_string).collect();

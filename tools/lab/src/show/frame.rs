@@ -17,7 +17,7 @@ use etherparse::{
     EtherType, IpNumber, Ipv6ExtensionSlice, LaxNetSlice, LaxSlicedPacket, LinkSlice, TransportSlice,
 };
 
-use crate::decode::{flags, quoted};
+use crate::observe::decode::{flags, quoted};
 
 /// How many bytes stand in one row.
 const ROW: usize = 8;

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::compare::{self, Renaming, Row};
+use crate::book::page::{Block, Page};
 use crate::missing::Missing;
-use crate::page::{Block, Page};
+use crate::replay::compare::{self, Renaming, Row};
 use crate::replay::{Comparison, Outcome, Run};
 
 /// How many equal lines are shown around one that differs.

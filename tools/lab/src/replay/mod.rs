@@ -4,6 +4,8 @@
 //! consume them in document order, which is time order: a block waits until as many lines have come as it shows, then
 //! the next one plays. Nothing sleeps: every wait is for an event, with a bound.
 
+pub mod compare;
+
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -12,16 +14,16 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::compare::{self, Renaming, Row};
+use self::compare::{Renaming, Row};
+use crate::book::page::{Block, Console, Frame, Input, Kind, Page};
 use crate::error::{Error, Result};
-use crate::event::{Event, Lane, Packet, What};
-use crate::frame;
 use crate::missing::Missing;
 use crate::network::{self, Network};
-use crate::packets::Packets;
-use crate::page::{Block, Console, Frame, Input, Kind, Page};
-use crate::syscalls::Syscalls;
-use crate::terminal::Terminal;
+use crate::observe::packets::Packets;
+use crate::observe::syscalls::Syscalls;
+use crate::observe::terminal::Terminal;
+use crate::record::event::{Event, Lane, Packet, What};
+use crate::show::frame;
 use crate::tools;
 
 /// A stream from which nothing comes for so long has said what it had to say. Only a page that already differs waits

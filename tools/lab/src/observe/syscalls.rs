@@ -20,9 +20,9 @@ use nix::libc;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use crate::event::{Event, Lane, What};
 use crate::missing::Missing;
-use crate::trace::{PROCESS_CALLS, Trace};
+use crate::observe::trace::{PROCESS_CALLS, Trace};
+use crate::record::event::{Event, Lane, What};
 
 /// A terminal's strace; the events end when the last program in the terminal has ended.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use anstream::adapter::strip_str;
 use anstyle::{AnsiColor, Style};
 
-use crate::event::{Event, Lane, What};
+use crate::record::event::{Event, Lane, What};
 
 /// How long an event waits for others that happened before it and are still on their way: strace tells of a call some
 /// milliseconds after its packets have passed, more on a busy machine.

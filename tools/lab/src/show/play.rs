@@ -9,18 +9,18 @@ use std::time::{Duration, Instant, SystemTime};
 
 use pulldown_cmark::{Event as Markdown, Options, Parser, Tag, TagEnd};
 
+use crate::book::page::{Block, Frame, Input, Kind, Page};
 use crate::check;
 use crate::error::{Error, Result};
-use crate::event::{Event, Lane, Packet, What};
-use crate::frame;
-use crate::lanes::{self, Lanes, PATIENCE};
 use crate::missing::Missing;
 use crate::network::Network;
-use crate::page::{Block, Frame, Input, Kind, Page};
-use crate::reader::{ENDED, INTERRUPTED, Signals, Typed, is_broken_pipe, not_shown, typed};
+use crate::observe::syscalls::Syscalls;
+use crate::record::event::{Event, Lane, Packet, What};
 use crate::replay::{self, Stage, Watcher};
-use crate::report::Report;
-use crate::syscalls::Syscalls;
+use crate::show::frame;
+use crate::show::lanes::{self, Lanes, PATIENCE};
+use crate::show::reader::{ENDED, INTERRUPTED, Signals, Typed, is_broken_pipe, not_shown, typed};
+use crate::show::report::Report;
 
 /// How wide the words of the page are set.
 const COLUMNS: usize = 80;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 use crate::error::{self, Result};
-use crate::event::Lane;
+use crate::record::event::Lane;
 
 /// One Markdown file.
 #[derive(Debug)]

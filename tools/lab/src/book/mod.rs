@@ -1,0 +1,4 @@
+//! The book: its pages as the laboratory reads them, and the files that they quote.
+
+pub mod excerpt;
+pub mod page;

@@ -1,0 +1,3 @@
+//! What was seen, as data.
+
+pub mod event;

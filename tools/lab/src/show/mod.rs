@@ -1,0 +1,9 @@
+//! Shows what was seen: as live lines, field by field, as a report, on a page.
+
+pub mod frame;
+pub mod lanes;
+pub mod observe;
+pub mod play;
+pub(crate) mod reader;
+pub mod report;
+pub mod update;
