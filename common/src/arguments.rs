@@ -18,7 +18,7 @@ pub struct Arguments(lexopt::Parser);
 
 /// Why a program does not begin its lesson.
 #[derive(Debug)]
-pub enum Stop {
+pub enum Error {
     /// `--help` was asked for.
     Help,
     /// `--version` was asked for.
@@ -27,7 +27,7 @@ pub enum Stop {
     Unusable(String),
 }
 
-impl Display for Stop {
+impl Display for Error {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Help => f.write_str("help was asked for"),
@@ -37,9 +37,9 @@ impl Display for Stop {
     }
 }
 
-impl std::error::Error for Stop {}
+impl std::error::Error for Error {}
 
-impl From<lexopt::Error> for Stop {
+impl From<lexopt::Error> for Error {
     fn from(error: lexopt::Error) -> Self {
         Self::Unusable(error.to_string())
     }
@@ -56,10 +56,10 @@ impl Arguments {
     ///
     /// # Errors
     /// `--help` and `--version` (`-h`, `-V`) stop here, so that every program answers them.
-    pub fn word(&mut self) -> Result<Option<Arg<'_>>, Stop> {
+    pub fn word(&mut self) -> Result<Option<Arg<'_>>, Error> {
         match self.0.next()? {
-            Some(Arg::Long("help") | Arg::Short('h')) => Err(Stop::Help),
-            Some(Arg::Long("version") | Arg::Short('V')) => Err(Stop::Version),
+            Some(Arg::Long("help") | Arg::Short('h')) => Err(Error::Help),
+            Some(Arg::Long("version") | Arg::Short('V')) => Err(Error::Version),
             word => Ok(word),
         }
     }
@@ -68,7 +68,7 @@ impl Arguments {
     ///
     /// # Errors
     /// The option stands without a value.
-    pub fn value(&mut self) -> Result<OsString, Stop> {
+    pub fn value(&mut self) -> Result<OsString, Error> {
         Ok(self.0.value()?)
     }
 
@@ -76,7 +76,7 @@ impl Arguments {
     ///
     /// # Errors
     /// The word is an option.
-    pub fn operand(&mut self) -> Result<Option<OsString>, Stop> {
+    pub fn operand(&mut self) -> Result<Option<OsString>, Error> {
         match self.word()? {
             Some(Arg::Value(word)) => Ok(Some(word)),
             Some(option) => Err(option.unexpected().into()),
@@ -88,7 +88,7 @@ impl Arguments {
     ///
     /// # Errors
     /// The word is an option, or [`address`] refuses it.
-    pub fn address(&mut self) -> Result<SocketAddr, Stop> {
+    pub fn address(&mut self) -> Result<SocketAddr, Error> {
         self.operand()?.map_or(Ok(DEFAULT_ADDRESS), address)
     }
 
@@ -96,7 +96,7 @@ impl Arguments {
     ///
     /// # Errors
     /// One was not.
-    pub fn end(&mut self) -> Result<(), Stop> {
+    pub fn end(&mut self) -> Result<(), Error> {
         match self.word()? {
             Some(word) => Err(word.unexpected().into()),
             None => Ok(()),
@@ -111,10 +111,10 @@ impl Arguments {
 ///
 /// # Errors
 /// The word is anything else.
-pub fn address(word: OsString) -> Result<SocketAddr, Stop> {
+pub fn address(word: OsString) -> Result<SocketAddr, Error> {
     let word = text(word)?;
     word.parse().map_err(|_| {
-        Stop::Unusable(format!(
+        Error::Unusable(format!(
             "{word:?} is not an address: write IP:PORT, such as 127.0.0.1:6797 or '[::1]:6797'"
         ))
     })
@@ -124,14 +124,14 @@ pub fn address(word: OsString) -> Result<SocketAddr, Stop> {
 ///
 /// # Errors
 /// The word is anything else.
-pub fn number<N>(option: &str, word: OsString, allowed: RangeInclusive<N>) -> Result<N, Stop>
+pub fn number<N>(option: &str, word: OsString, allowed: RangeInclusive<N>) -> Result<N, Error>
 where
     N: FromStr + PartialOrd + Display,
 {
     let word = text(word)?;
     word.parse().ok().filter(|number| allowed.contains(number)).ok_or_else(|| {
         let (least, most) = allowed.into_inner();
-        Stop::Unusable(format!("{option} {word:?}: write a whole number from {least} to {most}"))
+        Error::Unusable(format!("{option} {word:?}: write a whole number from {least} to {most}"))
     })
 }
 
@@ -139,7 +139,7 @@ where
 ///
 /// # Errors
 /// The word is not UTF-8.
-pub fn text(word: OsString) -> Result<String, Stop> {
+pub fn text(word: OsString) -> Result<String, Error> {
     word.into_string()
-        .map_err(|word| Stop::Unusable(format!("{} is not UTF-8 text", Text(word.as_encoded_bytes()))))
+        .map_err(|word| Error::Unusable(format!("{} is not UTF-8 text", Text(word.as_encoded_bytes()))))
 }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::arguments::{Arguments, Stop};
+use crate::arguments::{Arguments, Error};
 use crate::logging;
 
 /// Runs a program: lets it speak, reads its `arguments`, gives them to its `lesson`, and turns what comes back into
@@ -19,7 +19,7 @@ use crate::logging;
 pub fn run<T, E: Display>(
     name: &str,
     help: &str,
-    arguments: impl FnOnce(&mut Arguments) -> Result<T, Stop>,
+    arguments: impl FnOnce(&mut Arguments) -> Result<T, Error>,
     lesson: impl FnOnce(T) -> Result<(), E>,
 ) -> ExitCode {
     let mut words = Arguments::of_process();
@@ -33,9 +33,9 @@ pub fn run<T, E: Display>(
                 Err(error) => complain(name, &format!("{error:#}"), 1),
             }
         }
-        Err(Stop::Help) => answer(name, help),
-        Err(Stop::Version) => answer(name, &format!("{name} {}\n", env!("CARGO_PKG_VERSION"))),
-        Err(Stop::Unusable(sentence)) => complain(name, &format!("{sentence}\nTry '{name} --help'."), 2),
+        Err(Error::Help) => answer(name, help),
+        Err(Error::Version) => answer(name, &format!("{name} {}\n", env!("CARGO_PKG_VERSION"))),
+        Err(Error::Unusable(sentence)) => complain(name, &format!("{sentence}\nTry '{name} --help'."), 2),
     }
 }
 

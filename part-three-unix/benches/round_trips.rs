@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use common::arguments::{Arg, Arguments, Stop, text};
+use common::arguments::{Arg, Arguments, Error, text};
 use common::program;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 use tracing::info;
@@ -123,7 +123,7 @@ fn main() -> ExitCode {
 }
 
 /// The size of a message, and how many rounds: one, as a trial, where this is not run by `cargo bench`.
-fn wish(words: &mut Arguments) -> Result<(usize, usize), Stop> {
+fn wish(words: &mut Arguments) -> Result<(usize, usize), Error> {
     let (mut size, mut rounds) = (64, 1);
     while let Some(word) = words.word()? {
         match word {
@@ -131,7 +131,7 @@ fn wish(words: &mut Arguments) -> Result<(usize, usize), Stop> {
             Arg::Value(bytes) => {
                 let bytes = text(bytes)?;
                 size = bytes.parse().ok().filter(|size| (1..=65_000).contains(size)).ok_or_else(|| {
-                    Stop::Unusable(format!("{bytes:?} is not a size: write a number from 1 to 65000"))
+                    Error::Unusable(format!("{bytes:?} is not a size: write a number from 1 to 65000"))
                 })?;
             }
             option => return Err(option.unexpected().into()),

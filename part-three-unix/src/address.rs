@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use std::mem::offset_of;
 use std::os::unix::ffi::OsStrExt;
 
-use common::arguments::Stop;
+use common::arguments::Error;
 use common::dump::Text;
 use nix::libc::sockaddr_un;
 use nix::sys::socket::UnixAddr;
@@ -19,28 +19,30 @@ pub const LONGEST_PATH: usize = size_of::<sockaddr_un>() - offset_of!(sockaddr_u
 ///
 /// # Errors
 /// The word is empty or too long, or this system has no names without a file.
-pub fn address(word: &OsStr) -> Result<UnixAddr, Stop> {
+pub fn address(word: &OsStr) -> Result<UnixAddr, Error> {
     let bytes = word.as_bytes();
     let shown = Text(bytes);
     match bytes {
-        [] | b"@" => Err(Stop::Unusable(format!("{shown} is not an address: write a path, or @ and a name"))),
-        [b'@', ..] if cfg!(not(target_os = "linux")) => Err(Stop::Unusable(format!(
+        [] | b"@" => {
+            Err(Error::Unusable(format!("{shown} is not an address: write a path, or @ and a name")))
+        }
+        [b'@', ..] if cfg!(not(target_os = "linux")) => Err(Error::Unusable(format!(
             "{shown} is a name without a file, which only Linux has: write a path ('./@...' for a file of that name)"
         ))),
-        [b'@', name @ ..] if name.len() > LONGEST_PATH => Err(Stop::Unusable(format!(
+        [b'@', name @ ..] if name.len() > LONGEST_PATH => Err(Error::Unusable(format!(
             "{shown} has {} bytes behind the @, and the address of a Unix-domain socket holds {LONGEST_PATH} \
              (sun_path): choose a shorter name",
             name.len()
         ))),
         [b'@', ..] => {
-            named(bytes).map_err(|errno| Stop::Unusable(format!("{shown} is not an address: {errno}")))
+            named(bytes).map_err(|errno| Error::Unusable(format!("{shown} is not an address: {errno}")))
         }
-        _ if bytes.len() > LONGEST_PATH => Err(Stop::Unusable(format!(
+        _ if bytes.len() > LONGEST_PATH => Err(Error::Unusable(format!(
             "{shown} has {} bytes, and the address of a Unix-domain socket holds {LONGEST_PATH} (sun_path): \
              change the folder and write a relative path",
             bytes.len()
         ))),
-        _ => named(bytes).map_err(|errno| Stop::Unusable(format!("{shown} is not an address: {errno}"))),
+        _ => named(bytes).map_err(|errno| Error::Unusable(format!("{shown} is not an address: {errno}"))),
     }
 }
 

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use common::arguments::{Arg, Arguments, Stop as Unusable};
+use common::arguments::{self, Arg, Arguments};
 use common::stop::{Stop, Woken};
 use common::{Dump, program};
 use nix::errno::Errno;
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     program::run(env!("CARGO_BIN_NAME"), HELP, wish, talk)
 }
 
-fn wish(words: &mut Arguments) -> Result<Wish, Unusable> {
+fn wish(words: &mut Arguments) -> Result<Wish, arguments::Error> {
     let (mut name, mut operands) = (Name::Chosen, Vec::new());
     while let Some(word) = words.word()? {
         match word {

@@ -12,7 +12,7 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use common::arguments::{Arg, Arguments, Stop as Unusable};
+use common::arguments::{self, Arg, Arguments};
 use common::dump::Text;
 use common::stop::Stop;
 use common::{Dump, fd, program};
@@ -64,7 +64,7 @@ fn main() -> ExitCode {
     })
 }
 
-fn role(words: &mut Arguments) -> Result<Role, Unusable> {
+fn role(words: &mut Arguments) -> Result<Role, arguments::Error> {
     let (mut hold, mut operands) = (false, Vec::new());
     while let Some(word) = words.word()? {
         match word {
@@ -76,7 +76,7 @@ fn role(words: &mut Arguments) -> Result<Role, Unusable> {
     let default = OsStr::new("part-three-pass.sock");
     let operands: Vec<_> = operands.iter().map(OsString::as_os_str).collect();
     let Some((role, operands)) = operands.split_first() else {
-        return Err(Unusable::Unusable("the first word must be give, take or child".into()));
+        return Err(arguments::Error::Unusable("the first word must be give, take or child".into()));
     };
     match (role.to_str(), operands, hold) {
         (Some("give"), [file], false) => Ok(Role::Give((*file).into(), address(default)?)),
@@ -85,7 +85,9 @@ fn role(words: &mut Arguments) -> Result<Role, Unusable> {
         (Some("take"), [path], _) if *path == "-" => Ok(Role::Take(Source::StandardInput, hold)),
         (Some("take"), [path], _) => Ok(Role::Take(Source::Server(address(path)?), hold)),
         (Some("child"), [file], false) => Ok(Role::Child((*file).into())),
-        _ => Err(Unusable::Unusable("write give FILE [PATH], take [--hold] [PATH] or child FILE".into())),
+        _ => Err(arguments::Error::Unusable(
+            "write give FILE [PATH], take [--hold] [PATH] or child FILE".into(),
+        )),
     }
 }
 

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use common::arguments::{Arguments, Stop as Unusable};
+use common::arguments::{self, Arguments};
 use common::stop::{Stop, Woken};
 use common::{Dump, program};
 use nix::errno::Errno;
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
     })
 }
 
-fn role(words: &mut Arguments) -> Result<Role, Unusable> {
+fn role(words: &mut Arguments) -> Result<Role, arguments::Error> {
     let role = words.operand()?.unwrap_or_default();
     let address = address(&words.operand()?.unwrap_or_else(|| "part-three-seqpacket.sock".into()))?;
     match role.to_str() {
@@ -72,7 +72,7 @@ fn role(words: &mut Arguments) -> Result<Role, Unusable> {
                 if message.is_empty() {
                     let why =
                         "an empty message cannot be sent: recv gives 0 bytes for it, as at the end of file";
-                    return Err(Unusable::Unusable(why.into()));
+                    return Err(arguments::Error::Unusable(why.into()));
                 }
                 messages.push(message);
             }
@@ -81,7 +81,7 @@ fn role(words: &mut Arguments) -> Result<Role, Unusable> {
             }
             Ok(Role::Talk(address, messages))
         }
-        _ => Err(Unusable::Unusable("the first word must be serve or talk".into())),
+        _ => Err(arguments::Error::Unusable("the first word must be serve or talk".into())),
     }
 }
 

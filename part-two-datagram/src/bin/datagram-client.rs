@@ -52,7 +52,7 @@ struct Wish {
 }
 
 impl Wish {
-    fn from_words(words: &mut Arguments) -> Result<Self, arguments::Stop> {
+    fn from_words(words: &mut Arguments) -> Result<Self, arguments::Error> {
         let (mut server, mut messages) = (None, Vec::new());
         let (mut connect, mut timeout, mut tries) = (false, 250, 4);
         while let Some(word) = words.word()? {

@@ -49,7 +49,7 @@ struct Wish {
 }
 
 impl Wish {
-    fn from_words(words: &mut Arguments) -> Result<Self, arguments::Stop> {
+    fn from_words(words: &mut Arguments) -> Result<Self, arguments::Error> {
         // UDP's length field has 16 bits: no datagram is longer.
         let (mut place, mut buffer, mut v6only) = (None, u16::MAX, false);
         while let Some(word) = words.word()? {

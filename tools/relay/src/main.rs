@@ -62,7 +62,7 @@ struct Wish {
 }
 
 impl Wish {
-    fn from_words(words: &mut Arguments) -> Result<Self, arguments::Stop> {
+    fn from_words(words: &mut Arguments) -> Result<Self, arguments::Error> {
         let (mut addresses, mut rates, mut late, mut seed) = (Vec::new(), BTreeMap::new(), 100, 1);
         while let Some(word) = words.word()? {
             let (option, fate) = match word {
@@ -86,7 +86,7 @@ impl Wish {
             };
             rates.insert(fate, number(option, words.value()?, 0..=100_u8)?);
         }
-        let unusable = |sentence: &str| Err(arguments::Stop::Unusable(sentence.into()));
+        let unusable = |sentence: &str| Err(arguments::Error::Unusable(sentence.into()));
         if rates.values().map(|&rate| u32::from(rate)).sum::<u32>() > 100 {
             return unusable("the rates together are more than 100 percent");
         }
