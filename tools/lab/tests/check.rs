@@ -83,6 +83,21 @@ fn calls_and_packets_are_of_the_same_run() {
     passes("network");
 }
 
+/// A page's network is its own: what a page has set is gone for the next one.
+#[test]
+fn a_setting_changes_midway_and_ends_with_the_page() {
+    let pages = ["setting", "setting-gone"].map(|name| format!("{PAGES}/{name}.md"));
+    let output = lab().args(&pages).output().expect("lab runs");
+    let report = stdout(&output);
+    assert!(output.status.success(), "{report}\n{}", String::from_utf8_lossy(&output.stderr));
+    let _ = is_whole(&report);
+}
+
+#[test]
+fn a_setting_that_is_refused_fails() {
+    fails("setting-refused");
+}
+
 #[test]
 fn excerpts_pass() {
     passes("excerpts");

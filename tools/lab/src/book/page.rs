@@ -74,6 +74,14 @@ pub enum Kind {
         /// What it becomes.
         up: bool,
     },
+    /// A setting of the network changes, as for sysctl(8): ` ```text sysctl=net.ipv4.tcp_abort_on_overflow=1 `. The
+    /// block shows the command that does it as root. It is gone with the page's network.
+    Setting {
+        /// `net.ipv4.tcp_abort_on_overflow`
+        name: String,
+        /// What is written; several numbers stand apart by spaces.
+        value: String,
+    },
     /// Excused with a reason, ` ```console norun="why" `; a drawing, ` ```text figure `; or of a language that nobody
     /// runs.
     Unchecked,
@@ -253,7 +261,11 @@ impl Block {
             Kind::Console(console) => Some(Lane::Terminal(console.terminal.clone())),
             Kind::Calls(terminal) => Some(Lane::Calls(terminal.clone())),
             Kind::Packets => Some(Lane::Packets),
-            Kind::Frame(_) | Kind::Link { .. } | Kind::Excerpt { .. } | Kind::Unchecked => None,
+            Kind::Frame(_)
+            | Kind::Link { .. }
+            | Kind::Setting { .. }
+            | Kind::Excerpt { .. }
+            | Kind::Unchecked => None,
         }
     }
 
@@ -266,6 +278,7 @@ impl Block {
             Kind::Packets => "packets".into(),
             Kind::Frame(_) => "frame".into(),
             Kind::Link { .. } => "link".into(),
+            Kind::Setting { name, .. } => format!("setting {name}"),
             Kind::Excerpt { file, region: None } => format!("excerpt of {file}"),
             Kind::Excerpt { file, region: Some(region) } => format!("excerpt {file}#{region}"),
             Kind::Unchecked => "unchecked block".into(),
@@ -321,6 +334,8 @@ impl Words {
 
 /// What a link block shows, before `up` or `down`.
 const LINK: &str = "# ip link set lo ";
+/// What a block of a setting shows, before its name and value.
+const SYSCTL: &str = "# sysctl -w ";
 
 /// Languages that claim to be commands, output or our own code, and so must be checked or excused.
 const CHECKED: [&str; 7] = ["", "console", "sh", "bash", "shell", "rust", "text"];
@@ -359,6 +374,8 @@ fn kind_of(info: &str, lines: &[String]) -> std::result::Result<Kind, String> {
                     "up" | "down" => Err(format!("a block of link={state} shows `{LINK}{state}`")),
                     _ => Err(format!("link={state}: neither `up` nor `down`")),
                 }
+            } else if let Some(setting) = words.value("sysctl") {
+                words.end(self::setting(&setting, lines)?)
             } else if words.flag("packets") {
                 words.end(Kind::Packets)
             } else if words.flag("figure") {
@@ -369,6 +386,19 @@ fn kind_of(info: &str, lines: &[String]) -> std::result::Result<Kind, String> {
         }
         language if CHECKED.contains(&language) => Err(unexcused(language)),
         _ => Ok(Kind::Unchecked),
+    }
+}
+
+fn setting(setting: &str, lines: &[String]) -> std::result::Result<Kind, String> {
+    let Some((name, value)) = setting.split_once('=').filter(|(_, value)| !value.is_empty()) else {
+        return Err(format!("sysctl={setting}: it is sysctl=NAME=VALUE"));
+    };
+    let quote = if value.contains(char::is_whitespace) { "\"" } else { "" };
+    let shown = format!("{SYSCTL}{name}={quote}{value}{quote}");
+    if lines.concat() == shown {
+        Ok(Kind::Setting { name: name.to_owned(), value: value.to_owned() })
+    } else {
+        Err(format!("a block of sysctl={setting} shows `{shown}`"))
     }
 }
 
@@ -471,6 +501,8 @@ mod tests {
             "```console a tpye=\"x\"\n```\n",
             "```console a exit=256\n```\n",
             "```text frame=0\n```\n",
+            "```text sysctl=net.core.somaxconn\n```\n",
+            "```text sysctl=net.core.somaxconn=1\n$ sysctl -w net.core.somaxconn=1\n```\n",
             "> ```console a\n> $ ls\n> ```\n",
             "    indented\n",
             "<!-- lab: sysctl -->\n",
@@ -492,6 +524,17 @@ mod tests {
             (block.line, block.indent, block.lines.as_slice()),
             (3, 2, ["a".into(), "  b".into()].as_slice())
         );
+    }
+
+    #[test]
+    fn a_setting_of_several_numbers_is_quoted() {
+        let page = page(
+            "```text sysctl=\"net.ipv4.tcp_rmem=4096 8192 16384\"\n# sysctl -w net.ipv4.tcp_rmem=\"4096 8192 16384\"\n```\n",
+        );
+        let [Block { kind: Kind::Setting { name, value }, .. }] = page.blocks.as_slice() else {
+            panic!("{page:?}");
+        };
+        assert_eq!((name.as_str(), value.as_str()), ("net.ipv4.tcp_rmem", "4096 8192 16384"));
     }
 
     #[test]

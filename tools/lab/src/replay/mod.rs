@@ -350,6 +350,15 @@ impl<'a> Replay<'a> {
                 Some(missing) => Err(Stop::Missing(missing.clone())),
                 None => Ok(network::link(*up)?),
             },
+            Kind::Setting { name, value } => match self.stage.network.missing() {
+                // Nobody changes the host.
+                Some(missing) => Err(Stop::Missing(missing.clone())),
+                None => network::set(name, value).map_err(|error| {
+                    let sentence = format!("{:#}", anyhow::Error::new(error));
+                    self.complain(Place { block: index, line: block.line }, sentence);
+                    Stop::Stuck
+                }),
+            },
             Kind::Excerpt { .. } | Kind::Unchecked => Ok(()),
         }
     }

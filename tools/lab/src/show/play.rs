@@ -127,7 +127,7 @@ impl<W: Write> Player<W> {
                         lanes.expect(&Lane::Calls(console.terminal.clone()));
                     }
                 }
-                Kind::Link { .. } => {}
+                Kind::Link { .. } | Kind::Setting { .. } => {}
                 _ => lanes.expect(&Lane::Packets),
             }
         }
@@ -182,7 +182,7 @@ impl<W: Write> Player<W> {
         if let Some(lane) = lane_to_read(block).filter(|_| words > 0) {
             self.write(|lanes| lanes.aside(&format!("see the lane \"{}\"", lanes::name(&lane))))?;
         }
-        if let Kind::Link { .. } = block.kind {
+        if let Kind::Link { .. } | Kind::Setting { .. } = block.kind {
             self.write(|lanes| block.lines.iter().try_for_each(|line| lanes.text(line)))?;
         }
         if let Kind::Frame(which) = block.kind {
@@ -308,7 +308,11 @@ fn lane_to_read(block: &Block) -> Option<Lane> {
         }
         Kind::Calls(terminal) => Some(Lane::Calls(terminal.clone())),
         Kind::Packets => Some(Lane::Packets),
-        Kind::Frame(_) | Kind::Link { .. } | Kind::Excerpt { .. } | Kind::Unchecked => None,
+        Kind::Frame(_)
+        | Kind::Link { .. }
+        | Kind::Setting { .. }
+        | Kind::Excerpt { .. }
+        | Kind::Unchecked => None,
     }
 }
 
