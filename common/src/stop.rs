@@ -51,6 +51,20 @@ impl Stop {
         Ok(self.sleep(fd, PollTimeout::NONE)? == Woken::Ready)
     }
 
+    /// Sleeps until the stop was asked for: for a thread that has nothing else to do.
+    ///
+    /// # Errors
+    /// What `poll(2)` lists, without `EINTR`.
+    pub fn wait(&self) -> nix::Result<()> {
+        let mut fds = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
+        loop {
+            match poll(&mut fds, PollTimeout::NONE) {
+                Err(Errno::EINTR) => {}
+                result => return result.map(drop),
+            }
+        }
+    }
+
     /// Sleeps until `fd` is ready for one of `events` (`POLLIN`: to read, `POLLOUT`: to write), until the stop was
     /// asked for, or for `limit`, in whole milliseconds.
     ///
