@@ -3,10 +3,9 @@
 //! A signal may come at any moment, also between the last look at a flag and the next sleep in the kernel. So the
 //! request is made a descriptor, and a server sleeps on both: its socket and the request.
 
-use std::io::{self, PipeReader};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
-use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -16,30 +15,25 @@ use nix::unistd::Pid;
 
 /// The request to stop: a descriptor that becomes readable when SIGINT or SIGTERM comes, and stays so.
 #[derive(Debug)]
-pub struct Stop(PipeReader);
+pub struct Stop(OwnedFd);
 
 static CATCHING: OnceLock<()> = OnceLock::new();
 
 impl Stop {
     /// From here on SIGINT and SIGTERM no longer end the process; they end the sleep of [`wait_for`](Self::wait_for).
     ///
-    /// Both signals are blocked and a thread of its own waits for them (`sigwait(3)`); it then closes the writing end
-    /// of a pipe. Call it before any other thread is started: threads inherit the blocked signals. So does a program
-    /// that is executed by hand; `std::process::Command` clears them. A second Ctrl-C does nothing: what a server
-    /// does after the first must be bounded.
+    /// Both signals are blocked, and wait for ever to be taken. Call it before any other thread is started: threads
+    /// inherit the blocked signals. So does a program that is executed by hand; `std::process::Command` clears them. A
+    /// second Ctrl-C does nothing: what a server does after the first must be bounded.
     ///
     /// # Errors
-    /// No descriptors or no thread are left.
+    /// No descriptors are left.
     pub fn on_signals() -> io::Result<Self> {
         let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
         signals.thread_block()?;
-        let (reader, writer) = io::pipe()?;
-        thread::Builder::new().name("signals".into()).spawn(move || {
-            while signals.wait() == Err(Errno::EINTR) {}
-            drop(writer);
-        })?;
+        let request = descriptor(signals)?;
         CATCHING.get_or_init(|| ());
-        Ok(Self(reader))
+        Ok(Self(request))
     }
 
     /// Sleeps until `fd` has something to read (true) or the stop was asked for (false), which goes first.
@@ -86,6 +80,25 @@ impl Stop {
             }
         }
     }
+}
+
+/// A descriptor that is readable while one of `signals` waits: `signalfd(2)`. Nobody reads it, so it stays readable.
+#[cfg(target_os = "linux")]
+fn descriptor(signals: SigSet) -> io::Result<OwnedFd> {
+    use nix::sys::signalfd::{SfdFlags, SignalFd};
+    Ok(SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC)?.into())
+}
+
+/// Elsewhere a thread waits for them (`sigwait(3)`) and closes the writing end of a pipe. A second thread has its price:
+/// from then on the kernel counts who uses a descriptor, in every call.
+#[cfg(not(target_os = "linux"))]
+fn descriptor(signals: SigSet) -> io::Result<OwnedFd> {
+    let (reader, writer) = io::pipe()?;
+    std::thread::Builder::new().name("signals".into()).spawn(move || {
+        while signals.wait() == Err(Errno::EINTR) {}
+        drop(writer);
+    })?;
+    Ok(reader.into())
 }
 
 /// What ended a sleep.

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Not all of them are served.
 pub fn hold(address: SocketAddr, clients: usize) -> Result<()> {
     let allowed = limits::raise_descriptors();
-    // Standard input, output, error, the stop's pipe, and what looks into /proc.
+    // Standard input, output, error, the stop, and what looks into /proc.
     let needed = clients as u64 + 16;
     if allowed < needed {
         bail!("{clients} connections need {needed} descriptors, and {allowed} are allowed: see ulimit -Hn");
