@@ -4,12 +4,13 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 use crate::error::{self, Result};
-use crate::record::event::Lane;
+use crate::record::event::{Lane, Packet};
 
 /// One Markdown file.
 #[derive(Debug)]
@@ -60,7 +61,9 @@ pub enum Kind {
     /// The packets since last shown: ` ```text packets `; the one line `(none)` shows that there were none.
     Packets,
     /// One packet, header by header: ` ```text frame=data `
-    Frame(Frame),
+    Frame(Which),
+    /// The payload of one packet in the three lines of the dump: ` ```text payload=data `
+    Payload(Which),
     /// A region of a file: ` ```rust from=FILE#REGION `
     Excerpt {
         /// Relative to the root of the workspace.
@@ -87,13 +90,36 @@ pub enum Kind {
     Unchecked,
 }
 
-/// Which packet a frame block shows.
+/// Which packet a block shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Frame {
+pub enum Which {
     /// The first one with payload.
     Data,
     /// The N-th of the page, counted from 1.
     Number(usize),
+}
+
+impl Which {
+    /// That packet among those that have come so far.
+    #[must_use]
+    pub fn of(self, packets: &[Packet]) -> Option<&Packet> {
+        match self {
+            Self::Data => packets.iter().find(|packet| packet.payload.1 > 0),
+            Self::Number(number) => packets.get(number.checked_sub(1)?),
+        }
+    }
+}
+
+impl FromStr for Which {
+    type Err = ();
+
+    fn from_str(word: &str) -> std::result::Result<Self, ()> {
+        match (word, word.parse()) {
+            ("data", _) => Ok(Self::Data),
+            (_, Ok(number)) if number > 0 => Ok(Self::Number(number)),
+            _ => Err(()),
+        }
+    }
 }
 
 /// What happens in a terminal.
@@ -262,6 +288,7 @@ impl Block {
             Kind::Calls(terminal) => Some(Lane::Calls(terminal.clone())),
             Kind::Packets => Some(Lane::Packets),
             Kind::Frame(_)
+            | Kind::Payload(_)
             | Kind::Link { .. }
             | Kind::Setting { .. }
             | Kind::Excerpt { .. }
@@ -277,6 +304,7 @@ impl Block {
             Kind::Calls(terminal) => format!("system calls of \"{terminal}\""),
             Kind::Packets => "packets".into(),
             Kind::Frame(_) => "frame".into(),
+            Kind::Payload(_) => "payload".into(),
             Kind::Link { .. } => "link".into(),
             Kind::Setting { name, .. } => format!("setting {name}"),
             Kind::Excerpt { file, region: None } => format!("excerpt of {file}"),
@@ -362,11 +390,9 @@ fn kind_of(info: &str, lines: &[String]) -> std::result::Result<Kind, String> {
             if let Some(terminal) = words.value("syscalls") {
                 words.end(Kind::Calls(terminal))
             } else if let Some(which) = words.value("frame") {
-                match (which.as_str(), which.parse()) {
-                    ("data", _) => words.end(Kind::Frame(Frame::Data)),
-                    (_, Ok(number)) if number > 0 => words.end(Kind::Frame(Frame::Number(number))),
-                    _ => Err(format!("frame={which}: neither `data` nor a number from 1 on")),
-                }
+                words.end(Kind::Frame(packet("frame", &which)?))
+            } else if let Some(which) = words.value("payload") {
+                words.end(Kind::Payload(packet("payload", &which)?))
             } else if let Some(state) = words.value("link") {
                 let shown = format!("{LINK}{state}");
                 match state.as_str() {
@@ -387,6 +413,10 @@ fn kind_of(info: &str, lines: &[String]) -> std::result::Result<Kind, String> {
         language if CHECKED.contains(&language) => Err(unexcused(language)),
         _ => Ok(Kind::Unchecked),
     }
+}
+
+fn packet(word: &str, which: &str) -> std::result::Result<Which, String> {
+    which.parse().map_err(|()| format!("{word}={which}: neither `data` nor a number from 1 on"))
 }
 
 fn setting(setting: &str, lines: &[String]) -> std::result::Result<Kind, String> {
@@ -501,6 +531,7 @@ mod tests {
             "```console a tpye=\"x\"\n```\n",
             "```console a exit=256\n```\n",
             "```text frame=0\n```\n",
+            "```text payload=all\n```\n",
             "```text sysctl=net.core.somaxconn\n```\n",
             "```text sysctl=net.core.somaxconn=1\n$ sysctl -w net.core.somaxconn=1\n```\n",
             "> ```console a\n> $ ls\n> ```\n",

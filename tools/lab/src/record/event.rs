@@ -66,3 +66,12 @@ pub struct Packet {
     /// packet is sent (at once, delayed, or merged with another) is the kernel's own business.
     pub pure_ack: bool,
 }
+
+impl Packet {
+    /// What it carries: the payload of TCP or UDP.
+    #[must_use]
+    pub fn data(&self) -> &[u8] {
+        let (offset, length) = self.payload;
+        self.bytes.get(offset..).and_then(|rest| rest.get(..length)).unwrap_or_default()
+    }
+}

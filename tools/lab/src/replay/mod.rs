@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use self::compare::{Renaming, Row};
-use crate::book::page::{Block, Console, Frame, Input, Kind, Page};
+use crate::book::page::{Block, Console, Input, Kind, Page, Which};
 use crate::error::{Error, Result};
 use crate::missing::Missing;
 use crate::network::{self, Network};
@@ -325,7 +325,7 @@ impl<'a> Replay<'a> {
         let whole = 0..if block.lines == ["(none)"] { 0 } else { block.lines.len() };
         let gap = match &block.kind {
             Kind::Calls(terminal) => self.traces.get(terminal).and_then(|trace| trace.as_ref().err()),
-            Kind::Packets | Kind::Frame(_) => self.capture.as_ref().err(),
+            Kind::Packets | Kind::Frame(_) | Kind::Payload(_) => self.capture.as_ref().err(),
             _ => None,
         };
         if let Some(missing) = gap.cloned() {
@@ -344,7 +344,8 @@ impl<'a> Replay<'a> {
                 Err(Stop::Stuck)
             }
             Kind::Packets => self.expect(index, &Lane::Packets, whole),
-            Kind::Frame(which) => self.frame(index, block, *which),
+            Kind::Frame(which) => self.packet(index, block, *which, |packet| frame::lines(&packet.bytes)),
+            Kind::Payload(which) => self.packet(index, block, *which, frame::payload),
             Kind::Link { up } => match self.stage.network.missing() {
                 // Nobody pulls the cable of the host's own network.
                 Some(missing) => Err(Stop::Missing(missing.clone())),
@@ -605,18 +606,26 @@ impl<'a> Replay<'a> {
         })
     }
 
-    /// Waits for the packet, then compares its fields.
-    fn frame(&mut self, index: usize, block: &Block, which: Frame) -> std::result::Result<(), Stop> {
+    /// Waits for the packet, then compares what the block shows of it.
+    fn packet(
+        &mut self,
+        index: usize,
+        block: &Block,
+        which: Which,
+        lines: impl Fn(&Packet) -> Vec<String>,
+    ) -> std::result::Result<(), Stop> {
         let deadline = self.deadline();
-        while self.packet(which).is_none() {
+        let lines = loop {
+            if let Some(packet) = which.of(&self.packets) {
+                break lines(packet);
+            }
             if !self.next_event(deadline) {
                 let seconds = self.page.settings.timeout.as_secs();
                 let at = Place { block: index, line: block.line };
                 self.complain(at, format!("no such packet came within {seconds} s"));
                 return Err(Stop::Stuck);
             }
-        }
-        let lines = self.packet(which).map(|packet| frame::lines(&packet.bytes)).unwrap_or_default();
+        };
         let came = lines.into_iter().map(|text| Came { text, lenient: false }).collect();
         let mut comparison =
             Comparison { expected: 0..block.lines.len(), came, rows: Vec::new(), stuck: None };
@@ -627,13 +636,6 @@ impl<'a> Replay<'a> {
             played.steps.push(comparison);
         }
         Ok(())
-    }
-
-    fn packet(&self, which: Frame) -> Option<&Packet> {
-        match which {
-            Frame::Data => self.packets.iter().find(|packet| packet.payload.1 > 0),
-            Frame::Number(number) => self.packets.get(number - 1),
-        }
     }
 
     /// Compares; the values of lines that are equal are bound in `renaming`.

@@ -18,6 +18,7 @@ use etherparse::{
 };
 
 use crate::observe::decode::{flags, quoted};
+use crate::record::event::Packet;
 
 /// How many bytes stand in one row.
 const ROW: usize = 8;
@@ -76,9 +77,15 @@ pub fn lines(frame: &[u8]) -> Vec<String> {
         }
     }
     if !rest.is_empty() {
-        payload(&mut rows, rest);
+        rows.payload(rest);
     }
     rows.lines
+}
+
+/// What the packet carries, in the three lines in which every part shows what it received.
+#[must_use]
+pub fn payload(packet: &Packet) -> Vec<String> {
+    common::Dump(packet.data()).to_string().lines().map(str::to_owned).collect()
 }
 
 /// The line with the bytes of a field that the kernel chose blanked to `..`, so that two runs compare equal.
@@ -149,6 +156,17 @@ impl Rows {
         }
         let line = format!("  {hex:<width$}  {meaning}", width = 3 * ROW - 1);
         self.lines.push(line.trim_end().to_owned());
+    }
+
+    fn payload(&mut self, bytes: &[u8]) {
+        self.heading("payload", bytes.len());
+        let (shown, left) = bytes.split_at_checked(PAYLOAD_SHOWN).unwrap_or((bytes, &[]));
+        for chunk in shown.chunks(ROW) {
+            self.row(chunk, &quoted(chunk, ROW));
+        }
+        if !left.is_empty() {
+            self.lines.push(format!("  ... {} more bytes", left.len()));
+        }
     }
 }
 
@@ -319,17 +337,6 @@ fn icmp(rows: &mut Rows, rest: &mut &[u8], name: &str) {
     rows.field(rest, 1, valued("code"));
     rows.field(rest, 2, named("checksum"));
     rows.field(rest, 4, named("depends on the type"));
-}
-
-fn payload(rows: &mut Rows, bytes: &[u8]) {
-    rows.heading("payload", bytes.len());
-    let (shown, left) = bytes.split_at_checked(PAYLOAD_SHOWN).unwrap_or((bytes, &[]));
-    for chunk in shown.chunks(ROW) {
-        rows.row(chunk, &quoted(chunk, ROW));
-    }
-    if !left.is_empty() {
-        rows.lines.push(format!("  ... {} more bytes", left.len()));
-    }
 }
 
 fn protocol(number: u64) -> String {

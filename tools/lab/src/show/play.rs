@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use pulldown_cmark::{Event as Markdown, Options, Parser, Tag, TagEnd};
 
-use crate::book::page::{Block, Frame, Input, Kind, Page};
+use crate::book::page::{Block, Input, Kind, Page};
 use crate::check;
 use crate::error::{Error, Result};
 use crate::missing::Missing;
@@ -91,9 +91,9 @@ struct Player<W> {
     keys: Option<Receiver<Typed>>,
     /// The words of the page that have not been shown.
     prose: VecDeque<Prose>,
-    /// The packets so far, where the page shows one of them header by header.
+    /// The packets so far, where the page shows one of them by itself.
     packets: Vec<Packet>,
-    shows_frames: bool,
+    shows_one: bool,
     /// The block that is to play next.
     next: Option<Next>,
     /// Why the play ended before the page did: an exit status.
@@ -139,7 +139,10 @@ impl<W: Write> Player<W> {
             keys: (tempo == Tempo::Keys).then(typed).transpose()?,
             prose: prose(&page.source).into(),
             packets: Vec::new(),
-            shows_frames: page.blocks.iter().any(|block| matches!(block.kind, Kind::Frame(_))),
+            shows_one: page
+                .blocks
+                .iter()
+                .any(|block| matches!(block.kind, Kind::Frame(_) | Kind::Payload(_))),
             next: None,
             stopped: None,
         })
@@ -185,14 +188,12 @@ impl<W: Write> Player<W> {
         if let Kind::Link { .. } | Kind::Setting { .. } = block.kind {
             self.write(|lanes| block.lines.iter().try_for_each(|line| lanes.text(line)))?;
         }
-        if let Kind::Frame(which) = block.kind {
-            let packet = match which {
-                Frame::Data => self.packets.iter().find(|packet| packet.payload.1 > 0),
-                Frame::Number(number) => number.checked_sub(1).and_then(|index| self.packets.get(index)),
-            };
-            let lines = packet.map(|packet| frame::lines(&packet.bytes)).unwrap_or_default();
-            self.write(|lanes| lines.iter().try_for_each(|line| lanes.text(line)))?;
-        }
+        let lines = match block.kind {
+            Kind::Frame(which) => which.of(&self.packets).map(|packet| frame::lines(&packet.bytes)),
+            Kind::Payload(which) => which.of(&self.packets).map(frame::payload),
+            _ => None,
+        };
+        self.write(|lanes| lines.iter().flatten().try_for_each(|line| lanes.text(line)))?;
         Ok(words)
     }
 
@@ -280,7 +281,7 @@ impl<W: Write> Watcher for Player<W> {
 
     fn event(&mut self, event: &Event) {
         if let What::Packet(packet) = &event.what
-            && self.shows_frames
+            && self.shows_one
         {
             self.packets.push(packet.clone());
         }
@@ -309,6 +310,7 @@ fn lane_to_read(block: &Block) -> Option<Lane> {
         Kind::Calls(terminal) => Some(Lane::Calls(terminal.clone())),
         Kind::Packets => Some(Lane::Packets),
         Kind::Frame(_)
+        | Kind::Payload(_)
         | Kind::Link { .. }
         | Kind::Setting { .. }
         | Kind::Excerpt { .. }
