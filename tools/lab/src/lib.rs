@@ -6,6 +6,7 @@ pub use harness::{environment, error, missing, network, tools};
 pub mod book;
 pub mod check;
 pub mod enter;
+pub mod hosts;
 pub mod observe;
 pub mod record;
 pub mod replay;

@@ -99,6 +99,11 @@ fn a_setting_that_is_refused_fails() {
 }
 
 #[test]
+fn hosts_talk_through_a_router() {
+    passes("hosts");
+}
+
+#[test]
 fn excerpts_pass() {
     passes("excerpts");
 }

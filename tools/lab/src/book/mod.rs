@@ -1,4 +1,5 @@
 //! The book: its pages as the laboratory reads them, and the files that they quote.
 
 pub mod excerpt;
+pub mod info;
 pub mod page;

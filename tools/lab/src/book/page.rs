@@ -2,6 +2,7 @@
 //!
 //! What is checked is said by words after the language in a fence's info string, which renderers drop.
 
+use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -9,8 +10,10 @@ use std::time::Duration;
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
+use crate::book::info::kind_of;
 use crate::error::{self, Result};
-use crate::record::event::{Lane, Packet};
+use crate::hosts::plan::{Host, Plan};
+use crate::record::event::{Interface, Lane, Packet};
 
 /// One Markdown file.
 #[derive(Debug)]
@@ -36,6 +39,9 @@ pub struct Settings {
     pub timeout: Duration,
     /// `<!-- lab: private -->`: the page makes sense only on a private network, even without settings of its own.
     pub private: bool,
+    /// `<!-- lab: host alice 10.67.1.2/24 -->`, `<!-- lab: router middle 10.67.1.1/24 10.67.2.1/24 -->`: the hosts on
+    /// which the page's terminals are; none for one network with nothing but a loopback interface.
+    pub hosts: Plan,
 }
 
 /// One code block.
@@ -54,16 +60,17 @@ pub struct Block {
 /// What a block is.
 #[derive(Debug)]
 pub enum Kind {
-    /// A terminal: ` ```console NAME `
+    /// A terminal: ` ```console NAME `; on a page with hosts it is on the host `NAME`, or `HOST.NAME`.
     Console(Console),
     /// The system calls of a terminal since last shown: ` ```text syscalls=NAME `
     Calls(String),
-    /// The packets since last shown: ` ```text packets `; the one line `(none)` shows that there were none.
-    Packets,
+    /// The packets since last shown: ` ```text packets `, ` ```text packets host=alice `; the one line `(none)` shows
+    /// that there were none.
+    Packets(Interface),
     /// One packet, header by header: ` ```text frame=data `
-    Frame(Which),
+    Frame(Interface, Which),
     /// The payload of one packet in the three lines of the dump: ` ```text payload=data `
-    Payload(Which),
+    Payload(Interface, Which),
     /// A region of a file: ` ```rust from=FILE#REGION `
     Excerpt {
         /// Relative to the root of the workspace.
@@ -71,15 +78,19 @@ pub enum Kind {
         /// None for the whole file.
         region: Option<String>,
     },
-    /// The loopback interface goes up or down, as if a cable were pulled: ` ```text link=down `. The block shows the
-    /// command that does it as root.
+    /// An interface goes up or down, as if a cable were pulled, or takes no larger packets: ` ```text link=down `. The
+    /// block shows the command that does it as root.
     Link {
-        /// What it becomes.
-        up: bool,
+        /// The loopback interface, or one of a host.
+        interface: Interface,
+        /// What becomes of it.
+        change: LinkChange,
     },
     /// A setting of the network changes, as for sysctl(8): ` ```text sysctl=net.ipv4.tcp_abort_on_overflow=1 `. The
     /// block shows the command that does it as root. It is gone with the page's network.
     Setting {
+        /// Whose setting; empty where the page has no hosts.
+        host: String,
         /// `net.ipv4.tcp_abort_on_overflow`
         name: String,
         /// What is written; several numbers stand apart by spaces.
@@ -118,6 +129,27 @@ impl FromStr for Which {
             ("data", _) => Ok(Self::Data),
             (_, Ok(number)) if number > 0 => Ok(Self::Number(number)),
             _ => Err(()),
+        }
+    }
+}
+
+/// What becomes of an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkChange {
+    /// `link=up`
+    Up,
+    /// `link=down`
+    Down,
+    /// `link="mtu 576"`: the largest IP packet that it sends, in bytes.
+    Mtu(u32),
+}
+
+impl fmt::Display for LinkChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Up => f.write_str("up"),
+            Self::Down => f.write_str("down"),
+            Self::Mtu(bytes) => write!(f, "mtu {bytes}"),
         }
     }
 }
@@ -174,14 +206,21 @@ impl Page {
         let mut page = Self {
             path: path.to_owned(),
             source: String::new(),
-            settings: Settings { sysctls: Vec::new(), timeout: Duration::from_secs(10), private: false },
+            settings: Settings {
+                sysctls: Vec::new(),
+                timeout: Duration::from_secs(10),
+                private: false,
+                hosts: Plan::default(),
+            },
             blocks: Vec::new(),
             faults: Vec::new(),
         };
         let lines: Vec<&str> = source.lines().collect();
+        let numbers = LineNumbers::of(&source);
+        let mut hosts = Vec::new();
         let mut block: Option<(usize, CodeBlockKind<'_>, String)> = None;
         for (event, range) in Parser::new_ext(&source, Options::ENABLE_TABLES).into_offset_iter() {
-            let line = source.get(..range.start).unwrap_or_default().matches('\n').count() + 1;
+            let line = numbers.at(range.start);
             match event {
                 Event::Start(Tag::CodeBlock(kind)) => block = Some((line, kind, String::new())),
                 Event::Text(text) => {
@@ -194,10 +233,11 @@ impl Page {
                         page.add_block(&lines, line, &kind, &body);
                     }
                 }
-                Event::Html(html) | Event::InlineHtml(html) => page.add_settings(line, &html),
+                Event::Html(html) | Event::InlineHtml(html) => page.add_settings(line, &html, &mut hosts),
                 _ => {}
             }
         }
+        page.add_hosts(hosts);
         page.source = source;
         page
     }
@@ -249,7 +289,8 @@ impl Page {
         }
     }
 
-    fn add_settings(&mut self, line: usize, html: &str) {
+    /// Takes a setting; a host with its line goes to `hosts`, since only all of them together make sense.
+    fn add_settings(&mut self, line: usize, html: &str, hosts: &mut Vec<(usize, Host)>) {
         let Some(setting) =
             html.trim().strip_prefix("<!--").and_then(|rest| rest.trim_start().strip_prefix("lab:"))
         else {
@@ -263,13 +304,41 @@ impl Page {
             }
             ("timeout", _, Ok(seconds)) => self.settings.timeout = Duration::from_secs(seconds),
             ("private", _, _) if value.is_empty() => self.settings.private = true,
+            ("host" | "router", _, _) => match Host::parse(name == "router", value) {
+                Ok(host) => hosts.push((line, host)),
+                Err(fault) => self.faults.push((line, fault)),
+            },
             _ => self.faults.push((
                 line,
                 format!(
-                    "unknown setting `{setting}`: known are `sysctl NAME=VALUE`, `timeout SECONDS`, `private`"
+                    "unknown setting `{setting}`: known are `sysctl NAME=VALUE`, `timeout SECONDS`, `private`, \
+                     `host NAME ADDRESS/PREFIX...`, `router NAME ADDRESS/PREFIX...`"
                 ),
             )),
         }
+    }
+
+    /// Joins the hosts, and sees to it that every block names one of them, or none if there are none.
+    fn add_hosts(&mut self, hosts: Vec<(usize, Host)>) {
+        let line = hosts.last().map_or(0, |(line, _)| *line);
+        match Plan::new(hosts.into_iter().map(|(_, host)| host).collect()) {
+            Ok(plan) => self.settings.hosts = plan,
+            Err(fault) => {
+                // Nothing else would be said about such a page that helps.
+                self.faults.push((line, fault));
+                self.blocks.retain(|block| !block.is_played());
+                return;
+            }
+        }
+        let hosts = &self.settings.hosts;
+        let faults = &mut self.faults;
+        self.blocks.retain(|block| match block.is_on(hosts) {
+            Ok(()) => true,
+            Err(fault) => {
+                faults.push((block.line, fault));
+                false
+            }
+        });
     }
 }
 
@@ -286,13 +355,51 @@ impl Block {
         match &self.kind {
             Kind::Console(console) => Some(Lane::Terminal(console.terminal.clone())),
             Kind::Calls(terminal) => Some(Lane::Calls(terminal.clone())),
-            Kind::Packets => Some(Lane::Packets),
-            Kind::Frame(_)
-            | Kind::Payload(_)
+            Kind::Packets(interface) => Some(Lane::Packets(interface.clone())),
+            Kind::Frame(..)
+            | Kind::Payload(..)
             | Kind::Link { .. }
             | Kind::Setting { .. }
             | Kind::Excerpt { .. }
             | Kind::Unchecked => None,
+        }
+    }
+
+    /// The interface whose packets the block shows.
+    #[must_use]
+    pub fn packets(&self) -> Option<&Interface> {
+        match &self.kind {
+            Kind::Packets(interface) | Kind::Frame(interface, _) | Kind::Payload(interface, _) => {
+                Some(interface)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether what the block names is there: a host of the page, an interface of that host.
+    fn is_on(&self, hosts: &Plan) -> std::result::Result<(), String> {
+        let (host, interface) = match &self.kind {
+            Kind::Console(Console { terminal, .. }) | Kind::Calls(terminal) => {
+                (host_of(hosts, terminal), None)
+            }
+            Kind::Packets(interface)
+            | Kind::Frame(interface, _)
+            | Kind::Payload(interface, _)
+            | Kind::Link { interface, .. } => (interface.host.as_str(), Some(interface.name.as_str())),
+            Kind::Setting { host, .. } => (host.as_str(), None),
+            Kind::Excerpt { .. } | Kind::Unchecked => return Ok(()),
+        };
+        match hosts.host(host) {
+            None if hosts.hosts.is_empty() && host.is_empty() => Ok(()),
+            None if host.is_empty() => Err(format!("{}: on which host? host=NAME", self.name())),
+            None => Err(format!("{}: the page has no host {host}", self.name())),
+            Some(index) => {
+                let has = |name| name == "lo" || hosts.interfaces(index).any(|end| end.interface == name);
+                match interface {
+                    Some(name) if !has(name) => Err(format!("host {host} has no interface {name}")),
+                    _ => Ok(()),
+                }
+            }
         }
     }
 
@@ -302,9 +409,9 @@ impl Block {
         match &self.kind {
             Kind::Console(console) => format!("terminal \"{}\"", console.terminal),
             Kind::Calls(terminal) => format!("system calls of \"{terminal}\""),
-            Kind::Packets => "packets".into(),
-            Kind::Frame(_) => "frame".into(),
-            Kind::Payload(_) => "payload".into(),
+            Kind::Packets(interface) => Lane::Packets(interface.clone()).to_string(),
+            Kind::Frame(..) => "frame".into(),
+            Kind::Payload(..) => "payload".into(),
             Kind::Link { .. } => "link".into(),
             Kind::Setting { name, .. } => format!("setting {name}"),
             Kind::Excerpt { file, region: None } => format!("excerpt of {file}"),
@@ -314,173 +421,28 @@ impl Block {
     }
 }
 
-/// The words after the language, each `name` or `name=value`.
-struct Words(Vec<(String, Option<String>)>);
-
-impl Words {
-    fn parse(text: &str) -> std::result::Result<Self, String> {
-        let words =
-            shell_words::split(text).map_err(|_| "a quote in the info string is not closed".to_owned())?;
-        Ok(Self(
-            words
-                .into_iter()
-                .map(|word| match word.split_once('=') {
-                    Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
-                    None => (word, None),
-                })
-                .collect(),
-        ))
-    }
-
-    /// The value of `name=value`, taken out.
-    fn value(&mut self, name: &str) -> Option<String> {
-        let at = self.0.iter().position(|(word, value)| word == name && value.is_some())?;
-        self.0.remove(at).1
-    }
-
-    /// Whether `name` stands there alone, taken out.
-    fn flag(&mut self, name: &str) -> bool {
-        let at = self.0.iter().position(|(word, value)| word == name && value.is_none());
-        at.map(|at| self.0.remove(at)).is_some()
-    }
-
-    /// The first word without a value, taken out.
-    fn first(&mut self) -> Option<String> {
-        let at = self.0.iter().position(|(_, value)| value.is_none())?;
-        Some(self.0.remove(at).0)
-    }
-
-    /// Nothing may be left.
-    fn end(self, kind: Kind) -> std::result::Result<Kind, String> {
-        match self.0.into_iter().next() {
-            None => Ok(kind),
-            Some((name, None)) => Err(format!("unknown word `{name}` after the language")),
-            Some((name, Some(value))) => Err(format!("unknown word `{name}={value}` after the language")),
-        }
-    }
+/// The host on which a terminal is: what stands before the dot in its name, or its whole name. Empty if the page has no
+/// hosts.
+#[must_use]
+pub fn host_of<'a>(hosts: &Plan, terminal: &'a str) -> &'a str {
+    if hosts.hosts.is_empty() { "" } else { terminal.split('.').next().unwrap_or_default() }
 }
 
-/// What a link block shows, before `up` or `down`.
-const LINK: &str = "# ip link set lo ";
-/// What a block of a setting shows, before its name and value.
-const SYSCTL: &str = "# sysctl -w ";
+/// Where the lines of a text begin.
+#[derive(Debug)]
+pub struct LineNumbers(Vec<usize>);
 
-/// Languages that claim to be commands, output or our own code, and so must be checked or excused.
-const CHECKED: [&str; 7] = ["", "console", "sh", "bash", "shell", "rust", "text"];
+impl LineNumbers {
+    /// Of this text.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        Self(text.match_indices('\n').map(|(at, _)| at).collect())
+    }
 
-fn kind_of(info: &str, lines: &[String]) -> std::result::Result<Kind, String> {
-    let (language, rest) = info.trim().split_once(char::is_whitespace).unwrap_or((info.trim(), ""));
-    let mut words = Words::parse(rest)?;
-    if let Some(reason) = words.value("norun") {
-        return match reason.trim() {
-            "" => Err("norun gives no reason".into()),
-            _ => Ok(Kind::Unchecked),
-        };
-    }
-    if let Some(from) = words.value("from") {
-        let (file, region) = match from.split_once('#') {
-            Some((file, region)) => (file.to_owned(), Some(region.to_owned())),
-            None => (from, None),
-        };
-        return words.end(Kind::Excerpt { file, region });
-    }
-    match language {
-        "console" => console(words, lines),
-        "text" => {
-            if let Some(terminal) = words.value("syscalls") {
-                words.end(Kind::Calls(terminal))
-            } else if let Some(which) = words.value("frame") {
-                words.end(Kind::Frame(packet("frame", &which)?))
-            } else if let Some(which) = words.value("payload") {
-                words.end(Kind::Payload(packet("payload", &which)?))
-            } else if let Some(state) = words.value("link") {
-                let shown = format!("{LINK}{state}");
-                match state.as_str() {
-                    "up" | "down" if lines.concat() == shown => words.end(Kind::Link { up: state == "up" }),
-                    "up" | "down" => Err(format!("a block of link={state} shows `{LINK}{state}`")),
-                    _ => Err(format!("link={state}: neither `up` nor `down`")),
-                }
-            } else if let Some(setting) = words.value("sysctl") {
-                words.end(self::setting(&setting, lines)?)
-            } else if words.flag("packets") {
-                words.end(Kind::Packets)
-            } else if words.flag("figure") {
-                words.end(Kind::Unchecked)
-            } else {
-                Err(unexcused(language))
-            }
-        }
-        language if CHECKED.contains(&language) => Err(unexcused(language)),
-        _ => Ok(Kind::Unchecked),
-    }
-}
-
-fn packet(word: &str, which: &str) -> std::result::Result<Which, String> {
-    which.parse().map_err(|()| format!("{word}={which}: neither `data` nor a number from 1 on"))
-}
-
-fn setting(setting: &str, lines: &[String]) -> std::result::Result<Kind, String> {
-    let Some((name, value)) = setting.split_once('=').filter(|(_, value)| !value.is_empty()) else {
-        return Err(format!("sysctl={setting}: it is sysctl=NAME=VALUE"));
-    };
-    let quote = if value.contains(char::is_whitespace) { "\"" } else { "" };
-    let shown = format!("{SYSCTL}{name}={quote}{value}{quote}");
-    if lines.concat() == shown {
-        Ok(Kind::Setting { name: name.to_owned(), value: value.to_owned() })
-    } else {
-        Err(format!("a block of sysctl={setting} shows `{shown}`"))
-    }
-}
-
-fn unexcused(language: &str) -> String {
-    let language =
-        if language.is_empty() { "block without a language" } else { &format!("{language} block") };
-    format!("this {language} is neither checked nor excused with norun=\"why\"")
-}
-
-fn console(mut words: Words, lines: &[String]) -> std::result::Result<Kind, String> {
-    let trace = words.flag("trace");
-    let calls = words.value("calls");
-    let typed = words.value("type");
-    let exit = words.value("exit");
-    let Some(terminal) = words.first() else {
-        return Err(unexcused("console"));
-    };
-    if calls.is_some() && !trace {
-        return Err("calls= belongs to trace".into());
-    }
-    let exit = match exit.map(|exit| exit.parse::<u8>()) {
-        None => None,
-        Some(Ok(status)) => Some(i32::from(status)),
-        Some(Err(_)) => return Err("exit= wants a status from 0 to 255".into()),
-    };
-    let mut steps = vec![Step { input: typed.map_or(Input::Nothing, input), expected: 0..0 }];
-    for (index, line) in lines.iter().enumerate() {
-        if let Some(command) = line.strip_prefix("$ ") {
-            steps.push(Step { input: Input::Command(command.to_owned()), expected: index + 1..index + 1 });
-        } else if let Some(step) = steps.last_mut() {
-            step.expected.end = index + 1;
-        }
-    }
-    if steps.len() > 1
-        && steps.first().is_some_and(|step| step.input == Input::Nothing && step.expected.is_empty())
-    {
-        steps.remove(0);
-    }
-    words.end(Kind::Console(Console {
-        terminal,
-        trace,
-        calls: calls.iter().flat_map(|calls| calls.split(',')).map(|call| call.trim().to_owned()).collect(),
-        exit,
-        steps,
-    }))
-}
-
-/// `^C` and its like are one key; everything else is text.
-fn input(typed: String) -> Input {
-    match typed.as_bytes() {
-        [b'^', key @ b'@'..=b'_'] => Input::Control(key & 0x1f),
-        _ => Input::Text(typed),
+    /// The number of the line, counted from 1, in which the byte at `offset` is.
+    #[must_use]
+    pub fn at(&self, offset: usize) -> usize {
+        self.0.partition_point(|end| *end < offset) + 1
     }
 }
 
@@ -510,13 +472,6 @@ mod tests {
             ]
         );
         assert_eq!(console.exit, Some(3));
-    }
-
-    #[test]
-    fn a_caret_and_a_letter_are_one_key() {
-        assert_eq!(input("^C".into()), Input::Control(3));
-        assert_eq!(input("^]".into()), Input::Control(0x1d));
-        assert_eq!(input("^Cx".into()), Input::Text("^Cx".into()));
     }
 
     #[test]
@@ -558,17 +513,6 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_of_several_numbers_is_quoted() {
-        let page = page(
-            "```text sysctl=\"net.ipv4.tcp_rmem=4096 8192 16384\"\n# sysctl -w net.ipv4.tcp_rmem=\"4096 8192 16384\"\n```\n",
-        );
-        let [Block { kind: Kind::Setting { name, value }, .. }] = page.blocks.as_slice() else {
-            panic!("{page:?}");
-        };
-        assert_eq!((name.as_str(), value.as_str()), ("net.ipv4.tcp_rmem", "4096 8192 16384"));
-    }
-
-    #[test]
     fn settings_are_comments() {
         let page = page(
             "<!-- lab: sysctl net.ipv4.tcp_syn_retries=1 -->\n\n<!-- lab: timeout 30 -->\n<!-- other -->\n",
@@ -576,5 +520,39 @@ mod tests {
         assert_eq!(page.settings.sysctls, [("net.ipv4.tcp_syn_retries".into(), "1".into())]);
         assert_eq!(page.settings.timeout, Duration::from_secs(30));
         assert!(page.faults.is_empty());
+    }
+
+    const HOSTS: &str = "<!-- lab: host alice 10.67.1.2/24 -->\n<!-- lab: router middle 10.67.1.1/24 10.67.2.1/24 -->\n\
+                         <!-- lab: host bob 10.67.2.2/24 -->\n\n";
+
+    #[test]
+    fn every_block_of_a_page_with_hosts_names_one() {
+        for block in [
+            "```console alice\n```\n",
+            "```console bob.client\n```\n",
+            "```text syscalls=bob.client\n```\n",
+            "```text packets host=alice\n```\n",
+            "```text packets host=middle.eth1\n```\n",
+            "```text frame=data host=alice.lo\n```\n",
+            "```text link=down host=middle.eth1\n# ip link set eth1 down\n```\n",
+            "```text sysctl=net.core.somaxconn=1 host=bob\n# sysctl -w net.core.somaxconn=1\n```\n",
+        ] {
+            let with = page(&format!("{HOSTS}{block}"));
+            assert!(with.faults.is_empty() && with.blocks.len() == 1, "{block}: {:?}", with.faults);
+        }
+        for (block, fault) in [
+            ("```console carol\n```\n", "terminal \"carol\": the page has no host carol"),
+            ("```text packets\n```\n", "packets: on which host? host=NAME"),
+            ("```text packets host=alice.eth1\n```\n", "host alice has no interface eth1"),
+            ("```text link=up\n# ip link set lo up\n```\n", "link: on which host? host=NAME"),
+        ] {
+            assert_eq!(page(&format!("{HOSTS}{block}")).faults, [(5, fault.to_owned())]);
+        }
+        assert_eq!(
+            page("```text packets host=alice\n```\n").faults,
+            [(1, "packets of \"alice\": the page has no host alice".to_owned())]
+        );
+        let half = page("<!-- lab: host alice 10.67.1.2/24 -->\n\n```console alice\n```\n");
+        assert_eq!((half.faults.len(), half.blocks.len()), (1, 0));
     }
 }

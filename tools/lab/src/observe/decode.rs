@@ -5,14 +5,17 @@
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use etherparse::{
-    EtherType, Icmpv4Slice, Icmpv6Slice, IpNumber, Ipv6ExtensionSlice, LaxNetSlice, LaxSlicedPacket,
-    LinkSlice, TcpSlice, TransportSlice, UdpSlice,
+    ArpOperation, EtherType, Icmpv4Slice, Icmpv6Slice, IpNumber, Ipv6ExtensionSlice, LaxNetSlice,
+    LaxSlicedPacket, LinkSlice, TcpSlice, TransportSlice, UdpSlice,
 };
 
 use crate::record::event::Packet;
+
+/// The source of whoever has no address yet.
+const UNSPECIFIED: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
 /// How many bytes of a payload a line shows; `...` stands for the rest.
 const PAYLOAD_SHOWN: usize = 64;
@@ -36,9 +39,9 @@ impl Decoder {
 
     /// The packet in this Ethernet frame.
     ///
-    /// `None` for the chatter with which IPv6 keeps house: neighbour and router discovery (RFC 4861) and multicast
-    /// listener reports (RFC 3810). It comes when it likes and no program asked for it. Everything else gives a line,
-    /// damaged and unknown packets too.
+    /// `None` for the chatter with which IPv6 keeps house: multicast listener reports (RFC 3810), router discovery
+    /// (RFC 4861), and the question whether an address is free, from nobody (RFC 4862). It comes when it likes and no
+    /// program asked for it. Everything else gives a line, damaged and unknown packets too.
     #[must_use]
     pub fn packet(&mut self, frame: &[u8]) -> Option<Packet> {
         let mut packet =
@@ -53,7 +56,7 @@ impl Decoder {
     /// The line of a packet; sets the payload and `pure_ack` of `packet` on the way.
     fn line(&mut self, sliced: &LaxSlicedPacket<'_>, frame: &[u8], packet: &mut Packet) -> Option<String> {
         let Some((net, source, destination)) = sliced.net.as_ref().and_then(addresses) else {
-            return Some(not_ip(sliced, frame.len()));
+            return Some(arp(sliced).unwrap_or_else(|| not_ip(sliced, frame.len())));
         };
         let hosts = format!("{source} > {destination}");
         if let Some((offset, length)) = fragment(net) {
@@ -78,7 +81,7 @@ impl Decoder {
                 Some(format!("{from} > {to} UDP, {}", datagram(udp)))
             }
             Some(TransportSlice::Icmpv4(icmp)) => Some(format!("{hosts} ICMP {}", icmpv4(icmp))),
-            Some(TransportSlice::Icmpv6(icmp)) if is_housekeeping(icmp) => None,
+            Some(TransportSlice::Icmpv6(icmp)) if is_housekeeping(icmp) || source == UNSPECIFIED => None,
             Some(TransportSlice::Icmpv6(icmp)) => Some(format!("{hosts} ICMPv6 {}", icmpv6(icmp))),
             Some(TransportSlice::Igmp(_)) | None => {
                 let (protocol, length) = net
@@ -115,6 +118,28 @@ fn addresses<'a, 'b>(net: &'b LaxNetSlice<'a>) -> Option<(&'b LaxNetSlice<'a>, I
         }
         LaxNetSlice::Arp(_) => None,
     }
+}
+
+/// RFC 826: who has the IPv4 address, and the Ethernet address at which it is.
+fn arp(sliced: &LaxSlicedPacket<'_>) -> Option<String> {
+    let (Some(LinkSlice::Ethernet2(ethernet)), Some(LaxNetSlice::Arp(arp))) = (&sliced.link, &sliced.net)
+    else {
+        return None;
+    };
+    let address = |bytes: &[u8]| <[u8; 4]>::try_from(bytes).map(Ipv4Addr::from).ok();
+    let (sender, target) = (address(arp.sender_protocol_addr())?, address(arp.target_protocol_addr())?);
+    let what = match arp.operation() {
+        ArpOperation::REQUEST => format!("who has {target}? tell {sender}"),
+        ArpOperation::REPLY => format!("{sender} is at {}", mac(arp.sender_hw_addr())),
+        ArpOperation(other) => format!("operation {other}"),
+    };
+    Some(format!("{} > {} ARP {what}", mac(&ethernet.source()), mac(&ethernet.destination())))
+}
+
+/// An Ethernet address: `02:00:0a:43:01:02`.
+pub(crate) fn mac(bytes: &[u8]) -> String {
+    let pairs: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    pairs.join(":")
 }
 
 fn not_ip(sliced: &LaxSlicedPacket<'_>, length: usize) -> String {
@@ -262,14 +287,33 @@ fn icmpv6(icmp: &Icmpv6Slice<'_>) -> String {
         (2, 0) => "packet too big",
         (3, 0) => "time exceeded: hop limit exceeded in transit",
         (3, 1) => "time exceeded: fragment reassembly time exceeded",
+        (135 | 136, 0) => return neighbour(icmp),
         (kind, code) => return format!("type {kind}, code {code}"),
     };
     about(what, icmp.type_u8() < 128, icmp.payload())
 }
 
-/// Multicast listener (130..=132, 143) and neighbour and router discovery (133..=137).
+/// RFC 4861: what ARP is for IPv4. Both messages name the address first, then in an option the Ethernet address of the
+/// one who sends it.
+fn neighbour(icmp: &Icmpv6Slice<'_>) -> String {
+    let body = icmp.slice().get(8..).unwrap_or_default();
+    let Some((target, options)) = body.split_first_chunk::<16>() else {
+        return "damaged neighbour discovery".to_owned();
+    };
+    let target = Ipv6Addr::from(*target);
+    match (icmp.type_u8(), options) {
+        (135, _) => format!("neighbour solicitation: who has {target}?"),
+        // Option 2, target link-layer address, of 1 times 8 bytes.
+        (_, [2, 1, ethernet @ ..]) if ethernet.len() >= 6 => {
+            format!("neighbour advertisement: {target} is at {}", mac(ethernet.get(..6).unwrap_or_default()))
+        }
+        _ => format!("neighbour advertisement: {target} is here"),
+    }
+}
+
+/// Multicast listener reports (130..=132, 143) and router discovery (133, 134).
 fn is_housekeeping(icmp: &Icmpv6Slice<'_>) -> bool {
-    matches!(icmp.type_u8(), 130..=137 | 143)
+    matches!(icmp.type_u8(), 130..=134 | 143)
 }
 
 /// An error message carries the start of the packet that it is about.
@@ -408,8 +452,28 @@ mod tests {
     }
 
     #[test]
+    fn who_has_an_address_is_asked_and_answered() {
+        assert_eq!(
+            line(sample::ARP_REQUEST),
+            "02:00:0a:43:01:02 > ff:ff:ff:ff:ff:ff ARP who has 10.67.1.1? tell 10.67.1.2"
+        );
+        assert_eq!(
+            line(sample::ARP_REPLY),
+            "02:00:0a:43:01:01 > 02:00:0a:43:01:02 ARP 10.67.1.1 is at 02:00:0a:43:01:01"
+        );
+        assert_eq!(
+            line(sample::WHO_HAS),
+            "fd67:1::2 > ff02::1:ff00:1 ICMPv6 neighbour solicitation: who has fd67:1::1?"
+        );
+        assert_eq!(
+            line(sample::IS_AT),
+            "fd67:1::1 > fd67:1::2 ICMPv6 neighbour advertisement: fd67:1::1 is at 02:00:0a:43:01:01"
+        );
+    }
+
+    #[test]
     fn the_housekeeping_of_ipv6_is_passed_over() {
-        // A neighbour solicitation and a multicast listener report, as an interface sends them when it comes up.
+        // Whether an address is free, and a multicast listener report, as an interface sends them when it comes up.
         for chatter in [sample::NEIGHBOUR_SOLICITATION, sample::LISTENER_REPORT] {
             assert_eq!(Decoder::new().packet(&sample::bytes(chatter)), None);
         }

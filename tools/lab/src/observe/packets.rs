@@ -1,4 +1,4 @@
-//! The packets on the loopback interface, captured by the laboratory itself: no tcpdump, no root in a private network.
+//! The packets on an interface, captured by the laboratory itself: no tcpdump, no root in a private network.
 
 use std::io;
 use std::io::{IoSliceMut, PipeWriter};
@@ -17,7 +17,7 @@ use nix::sys::socket::{
 };
 
 use crate::observe::decode::Decoder;
-use crate::record::event::{Event, Lane, What};
+use crate::record::event::{Event, Interface, Lane, What};
 
 /// The largest IP packet and its Ethernet header; a frame beyond it is cut.
 const LARGEST_FRAME: usize = 14 + 40 + 65_535;
@@ -31,15 +31,17 @@ pub struct Packets {
 }
 
 impl Packets {
-    /// Starts to capture on `lo` of the network namespace of the calling thread; each packet becomes an [`Event`] in
-    /// [`Lane::Packets`]. Whatever is sent after this has returned is seen.
+    /// Starts to capture on `interface`, which is one of the calling thread's network; each packet becomes an [`Event`]
+    /// in [`Lane::Packets`]. Whatever is sent after this has returned is seen.
     ///
     /// # Errors
     ///
     /// The call that failed, with its error: `socket AF_PACKET` with `EPERM` without `CAP_NET_RAW` in the namespace
     /// (packet(7)).
-    pub fn start(events: Sender<Event>) -> io::Result<Self> {
-        let loopback = if_nametoindex("lo").map_err(|errno| call("if_nametoindex lo", errno))? as usize;
+    pub fn start(interface: Interface, events: Sender<Event>) -> io::Result<Self> {
+        let name = interface.name.as_str();
+        let index =
+            if_nametoindex(name).map_err(|errno| call(&format!("if_nametoindex {name}"), errno))? as usize;
         let socket = socket(
             AddressFamily::Packet,
             SockType::Raw,
@@ -55,7 +57,7 @@ impl Packets {
         let (stopped, stop) = io::pipe()?;
         let thread = std::thread::Builder::new()
             .name("packets".to_owned())
-            .spawn(move || capture(&socket, loopback, &stopped, &events))?;
+            .spawn(move || capture(&socket, &interface, index, &stopped, &events))?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 
@@ -79,7 +81,15 @@ fn call(name: &str, errno: Errno) -> io::Error {
     io::Error::new(error.kind(), format!("{name}: {error}"))
 }
 
-fn capture(socket: &OwnedFd, loopback: usize, stopped: &impl AsFd, events: &Sender<Event>) {
+fn capture(
+    socket: &OwnedFd,
+    interface: &Interface,
+    index: usize,
+    stopped: &impl AsFd,
+    events: &Sender<Event>,
+) {
+    // The loopback interface shows each packet twice, as it leaves (PACKET_OUTGOING) and as it arrives.
+    let outgoing = interface.name != "lo";
     let mut buffer = vec![0; LARGEST_FRAME];
     let mut decoder = Decoder::new();
     loop {
@@ -92,13 +102,13 @@ fn capture(socket: &OwnedFd, loopback: usize, stopped: &impl AsFd, events: &Send
         // Asked before the socket is emptied: what was there when the end was asked for still comes out.
         let last = ready[1].any().unwrap_or(true);
         loop {
-            match receive(socket, loopback, &mut buffer) {
+            match receive(socket, index, outgoing, &mut buffer) {
                 Ok(Some((at, frame))) => {
                     let Some(packet) = decoder.packet(frame) else {
                         continue;
                     };
                     let what = What::Packet(packet);
-                    let lane = Lane::Packets;
+                    let lane = Lane::Packets(interface.clone());
                     if events.send(Event { at, lane, what }).is_err() {
                         return;
                     }
@@ -118,7 +128,8 @@ fn capture(socket: &OwnedFd, loopback: usize, stopped: &impl AsFd, events: &Send
 /// One frame and when the kernel took it in; `None` for what is not ours to show.
 fn receive<'a>(
     socket: &OwnedFd,
-    loopback: usize,
+    index: usize,
+    outgoing: bool,
     buffer: &'a mut [u8],
 ) -> nix::Result<Option<(SystemTime, &'a [u8])>> {
     let mut control = nix::cmsg_space!(nix::sys::time::TimeSpec);
@@ -130,10 +141,9 @@ fn receive<'a>(
         ControlMessageOwned::ScmTimestampns(time) => Some(time),
         _ => None,
     });
-    // The loopback interface shows each packet twice: as it leaves (PACKET_OUTGOING) and as it arrives.
     let ours = message
         .address
-        .is_some_and(|from| from.ifindex() == loopback && from.pkttype() != libc::PACKET_OUTGOING);
+        .is_some_and(|from| from.ifindex() == index && (outgoing || from.pkttype() != libc::PACKET_OUTGOING));
     if !ours {
         return Ok(None);
     }

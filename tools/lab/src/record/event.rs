@@ -21,8 +21,36 @@ pub enum Lane {
     Terminal(String),
     /// The system calls of the programs in the terminal of this name.
     Calls(String),
-    /// The packets on the private network.
-    Packets,
+    /// The packets that pass this interface.
+    Packets(Interface),
+}
+
+/// A network interface.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Interface {
+    /// The host that has it; empty for the one network where there are no hosts.
+    pub host: String,
+    /// `lo`, `eth0`
+    pub name: String,
+}
+
+impl Interface {
+    /// The loopback interface of a network without hosts.
+    #[must_use]
+    pub fn loopback() -> Self {
+        Self { host: String::new(), name: "lo".into() }
+    }
+}
+
+impl fmt::Display for Interface {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.host.as_str(), self.name.as_str()) {
+            ("", name) => f.write_str(name),
+            // A host that is no router has no other.
+            (host, "eth0") => f.write_str(host),
+            (host, name) => write!(f, "{host}.{name}"),
+        }
+    }
 }
 
 impl fmt::Display for Lane {
@@ -30,7 +58,8 @@ impl fmt::Display for Lane {
         match self {
             Self::Terminal(name) => write!(f, "terminal \"{name}\""),
             Self::Calls(name) => write!(f, "system calls of \"{name}\""),
-            Self::Packets => f.write_str("packets"),
+            Self::Packets(interface) if interface.host.is_empty() => f.write_str("packets"),
+            Self::Packets(interface) => write!(f, "packets of \"{interface}\""),
         }
     }
 }

@@ -6,7 +6,7 @@
 
 pub mod compare;
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -15,14 +15,15 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use self::compare::{Renaming, Row};
-use crate::book::page::{Block, Console, Input, Kind, Page, Which};
+use crate::book::page::{self, Block, Console, Input, Kind, Page, Which};
 use crate::error::{Error, Result};
+use crate::hosts::Hosts;
 use crate::missing::Missing;
 use crate::network::{self, Network};
 use crate::observe::packets::Packets;
 use crate::observe::syscalls::Syscalls;
 use crate::observe::terminal::Terminal;
-use crate::record::event::{Event, Lane, Packet, What};
+use crate::record::event::{Event, Interface, Lane, Packet, What};
 use crate::show::frame;
 use crate::tools;
 
@@ -176,7 +177,9 @@ impl From<Error> for Stop {
 /// run.
 pub fn play(page: &Page, stage: &Stage<'_>, watcher: &mut dyn Watcher) -> Result<Run> {
     if let Some(missing) = stage.network.missing()
-        && (page.settings.private || !page.settings.sysctls.is_empty())
+        && (page.settings.private
+            || !page.settings.sysctls.is_empty()
+            || !page.settings.hosts.hosts.is_empty())
     {
         let outcomes = page.blocks.iter().map(|block| {
             if block.is_played() { Outcome::NotChecked(missing.clone()) } else { Outcome::NotPlayed }
@@ -186,10 +189,11 @@ pub fn play(page: &Page, stage: &Stage<'_>, watcher: &mut dyn Watcher) -> Result
     if matches!(stage.network, Network::Private) {
         network::fresh()?;
     }
+    let hosts = Hosts::start(&page.settings.hosts)?;
     for (name, value) in &page.settings.sysctls {
-        network::set(name, value)?;
+        hosts.each(|| network::set(name, value))?;
     }
-    Replay::new(page, stage, watcher)?.play()
+    Replay::new(page, stage, hosts, watcher)?.play()
 }
 
 /// A stream of one lane.
@@ -243,25 +247,25 @@ struct Replay<'a> {
     outcomes: Vec<Outcome>,
     renaming: Renaming,
     streams: BTreeMap<Lane, Stream>,
-    /// Every packet of the page so far.
-    packets: Vec<Packet>,
+    /// Every packet of the page so far, by the interface that it passed.
+    packets: BTreeMap<Interface, Vec<Packet>>,
     /// Lines of the page, as block and line, that are pure ACKs.
     pure_acks: HashSet<(usize, usize)>,
     // Dropped in this order: programs, then those who watch them.
     terminals: BTreeMap<String, Terminal>,
     traces: BTreeMap<String, std::result::Result<Syscalls, Missing>>,
-    capture: std::result::Result<Packets, Missing>,
+    capture: std::result::Result<Vec<Packets>, Missing>,
+    hosts: Hosts,
     sender: Sender<Event>,
     events: Receiver<Event>,
     scratch: TempDir,
 }
 
 impl<'a> Replay<'a> {
-    fn new(page: &'a Page, stage: &'a Stage<'a>, watcher: &'a mut dyn Watcher) -> Result<Self> {
+    fn new(page: &'a Page, stage: &'a Stage<'a>, hosts: Hosts, watcher: &'a mut dyn Watcher) -> Result<Self> {
         let (sender, events) = channel();
         let capture = match stage.network {
-            Network::Private => Packets::start(sender.clone())
-                .map_err(|error| Missing { what: format!("no packets: {error}"), remedy: None }),
+            Network::Private => capture(page, &hosts, &sender),
             Network::Host(missing, _) => Err(missing.clone()),
         };
         Ok(Self {
@@ -271,11 +275,12 @@ impl<'a> Replay<'a> {
             outcomes: Vec::new(),
             renaming: Renaming::new(network::ephemeral_ports()),
             streams: BTreeMap::new(),
-            packets: Vec::new(),
+            packets: BTreeMap::new(),
             pure_acks: pure_acks(page),
             terminals: BTreeMap::new(),
             traces: BTreeMap::new(),
             capture,
+            hosts,
             sender,
             events,
             scratch: TempDir::new().map_err(|error| Error::of("make a temporary directory", error))?,
@@ -325,7 +330,7 @@ impl<'a> Replay<'a> {
         let whole = 0..if block.lines == ["(none)"] { 0 } else { block.lines.len() };
         let gap = match &block.kind {
             Kind::Calls(terminal) => self.traces.get(terminal).and_then(|trace| trace.as_ref().err()),
-            Kind::Packets | Kind::Frame(_) | Kind::Payload(_) => self.capture.as_ref().err(),
+            Kind::Packets(_) | Kind::Frame(..) | Kind::Payload(..) => self.capture.as_ref().err(),
             _ => None,
         };
         if let Some(missing) = gap.cloned() {
@@ -343,25 +348,35 @@ impl<'a> Replay<'a> {
                 self.complain(Place { block: index, line: block.line }, sentence);
                 Err(Stop::Stuck)
             }
-            Kind::Packets => self.expect(index, &Lane::Packets, whole),
-            Kind::Frame(which) => self.packet(index, block, *which, |packet| frame::lines(&packet.bytes)),
-            Kind::Payload(which) => self.packet(index, block, *which, frame::payload),
-            Kind::Link { up } => match self.stage.network.missing() {
-                // Nobody pulls the cable of the host's own network.
-                Some(missing) => Err(Stop::Missing(missing.clone())),
-                None => Ok(network::link(*up)?),
-            },
-            Kind::Setting { name, value } => match self.stage.network.missing() {
-                // Nobody changes the host.
-                Some(missing) => Err(Stop::Missing(missing.clone())),
-                None => network::set(name, value).map_err(|error| {
-                    let sentence = format!("{:#}", anyhow::Error::new(error));
-                    self.complain(Place { block: index, line: block.line }, sentence);
-                    Stop::Stuck
-                }),
-            },
+            Kind::Packets(interface) => self.expect(index, &Lane::Packets(interface.clone()), whole),
+            Kind::Frame(interface, which) => {
+                self.packet(index, interface, *which, |packet| frame::lines(&packet.bytes))
+            }
+            Kind::Payload(interface, which) => self.packet(index, interface, *which, frame::payload),
+            Kind::Link { interface, change } => {
+                self.change(index, |hosts| hosts.set_link(&interface.host, &interface.name, *change))
+            }
+            Kind::Setting { host, name, value } => {
+                self.change(index, |hosts| hosts.within(host, || network::set(name, value)))
+            }
             Kind::Excerpt { .. } | Kind::Unchecked => Ok(()),
         }
+    }
+
+    /// Changes the page's network, as root would; nobody changes the host's.
+    fn change(
+        &mut self,
+        index: usize,
+        change: impl FnOnce(&Hosts) -> Result<()>,
+    ) -> std::result::Result<(), Stop> {
+        if let Some(missing) = self.stage.network.missing() {
+            return Err(Stop::Missing(missing.clone()));
+        }
+        change(&self.hosts).map_err(|error| {
+            let line = self.page.blocks.get(index).map_or(0, |block| block.line);
+            self.complain(Place { block: index, line }, format!("{:#}", anyhow::Error::new(error)));
+            Stop::Stuck
+        })
     }
 
     fn console(&mut self, index: usize, block: &Block, console: &Console) -> std::result::Result<(), Stop> {
@@ -429,7 +444,10 @@ impl<'a> Replay<'a> {
             };
             self.traces.insert(name.to_owned(), trace);
         }
-        let terminal = Terminal::open(name, &prefix, &self.stage.root, self.sender.clone())?;
+        let host = page::host_of(&self.page.settings.hosts, name);
+        let terminal = self
+            .hosts
+            .within(host, || Terminal::open(name, &prefix, &self.stage.root, self.sender.clone()))?;
         self.terminals.insert(name.to_owned(), terminal);
         let lane = Lane::Terminal(name.to_owned());
         let deadline = self.deadline();
@@ -610,13 +628,15 @@ impl<'a> Replay<'a> {
     fn packet(
         &mut self,
         index: usize,
-        block: &Block,
+        interface: &Interface,
         which: Which,
         lines: impl Fn(&Packet) -> Vec<String>,
     ) -> std::result::Result<(), Stop> {
+        let Some(block) = self.page.blocks.get(index) else { return Ok(()) };
         let deadline = self.deadline();
         let lines = loop {
-            if let Some(packet) = which.of(&self.packets) {
+            let packets = self.packets.get(interface).map_or([].as_slice(), Vec::as_slice);
+            if let Some(packet) = which.of(packets) {
                 break lines(packet);
             }
             if !self.next_event(deadline) {
@@ -644,7 +664,7 @@ impl<'a> Replay<'a> {
             return Vec::new();
         };
         let shown = |text: &str| match block.kind {
-            Kind::Frame(_) => frame::masked(text),
+            Kind::Frame(..) => frame::masked(text),
             _ => text.to_owned(),
         };
         let (lenient, strict): (Vec<usize>, Vec<usize>) =
@@ -689,7 +709,7 @@ impl<'a> Replay<'a> {
     /// Whether any packet went the way of this one.
     fn flows(&self, line: &str) -> bool {
         let way = line.split(" TCP ").next();
-        self.packets.iter().any(|packet| packet.line.split(" TCP ").next() == way)
+        self.packets.values().flatten().any(|packet| packet.line.split(" TCP ").next() == way)
     }
 
     /// What came after the last block of each stream.
@@ -834,8 +854,8 @@ impl<'a> Replay<'a> {
 
     /// Puts what was seen into its stream.
     fn file(&mut self, event: Event) {
-        if let What::Packet(packet) = &event.what {
-            self.packets.push(packet.clone());
+        if let (What::Packet(packet), Lane::Packets(interface)) = (&event.what, &event.lane) {
+            self.packets.entry(interface.clone()).or_default().push(packet.clone());
         }
         let stream = self.stream(&event.lane);
         match event.what {
@@ -934,14 +954,33 @@ impl Stream {
     }
 }
 
+/// Captures on every interface whose packets the page shows; without hosts on the only one, in any case.
+fn capture(page: &Page, hosts: &Hosts, sender: &Sender<Event>) -> std::result::Result<Vec<Packets>, Missing> {
+    let mut interfaces: BTreeSet<Interface> =
+        page.blocks.iter().filter_map(Block::packets).cloned().collect();
+    if page.settings.hosts.hosts.is_empty() {
+        interfaces.insert(Interface::loopback());
+    }
+    let start = |interface: Interface| {
+        let host = interface.host.clone();
+        hosts.within(&host, || {
+            Packets::start(interface, sender.clone()).map_err(|error| Error::of("no packets", error))
+        })
+    };
+    interfaces
+        .into_iter()
+        .map(start)
+        .collect::<Result<_>>()
+        .map_err(|error| Missing { what: format!("{:#}", anyhow::Error::new(error)), remedy: None })
+}
+
 /// The pure ACKs among the packets that a page shows, as block and line: TCP with ACK as its only flag, no payload, and
 /// not the third packet of a handshake.
 fn pure_acks(page: &Page) -> HashSet<(usize, usize)> {
-    let mut handshakes: HashSet<(&str, &str)> = HashSet::new();
+    let mut handshakes: HashSet<(&Interface, &str, &str)> = HashSet::new();
     let mut found = HashSet::new();
-    for (index, block) in
-        page.blocks.iter().enumerate().filter(|(_, block)| matches!(block.kind, Kind::Packets))
-    {
+    for (index, block) in page.blocks.iter().enumerate() {
+        let Kind::Packets(interface) = &block.kind else { continue };
         for (line, text) in block.lines.iter().enumerate() {
             let Some((way, flags)) = text.trim_end().split_once(" TCP ") else {
                 continue;
@@ -951,9 +990,9 @@ fn pure_acks(page: &Page) -> HashSet<(usize, usize)> {
             };
             match flags {
                 "SYN ACK" => {
-                    handshakes.insert((to, from));
+                    handshakes.insert((interface, to, from));
                 }
-                "ACK" if !handshakes.remove(&(from, to)) => {
+                "ACK" if !handshakes.remove(&(interface, from, to)) => {
                     found.insert((index, line));
                 }
                 _ => {}

@@ -7,17 +7,18 @@
 //!   40                       time to live 64
 //! ```
 //!
-//! The layouts are those of RFC 791 (IPv4), RFC 8200 (IPv6), RFC 9293 (TCP), RFC 7323 (TCP timestamps), RFC 768 (UDP),
-//! RFC 792 (ICMP) and RFC 4443 (ICMPv6).
+//! The layouts are those of RFC 826 (ARP), RFC 791 (IPv4), RFC 8200 (IPv6), RFC 9293 (TCP), RFC 7323 (TCP timestamps), RFC 768 (UDP),
+//! RFC 792 (ICMP), RFC 4443 (ICMPv6) and RFC 4861 (neighbour discovery).
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use etherparse::{
-    EtherType, IpNumber, Ipv6ExtensionSlice, LaxNetSlice, LaxSlicedPacket, LinkSlice, TransportSlice,
+    ArpPacketSlice, EtherType, IpNumber, Ipv6ExtensionSlice, LaxNetSlice, LaxSlicedPacket, LinkSlice,
+    TransportSlice,
 };
 
-use crate::observe::decode::{flags, quoted};
+use crate::observe::decode::{flags, mac, quoted};
 use crate::record::event::Packet;
 
 /// How many bytes stand in one row.
@@ -63,7 +64,8 @@ pub fn lines(frame: &[u8]) -> Vec<String> {
                         ipv6_extension(&mut rows, &mut rest, &extension);
                     }
                 }
-                _ => {}
+                Some(LaxNetSlice::Arp(packet)) => arp(&mut rows, &mut rest, packet),
+                None => {}
             }
             match &packet.transport {
                 Some(TransportSlice::Tcp(slice)) => {
@@ -71,6 +73,9 @@ pub fn lines(frame: &[u8]) -> Vec<String> {
                 }
                 Some(TransportSlice::Udp(_)) => udp(&mut rows, &mut rest),
                 Some(TransportSlice::Icmpv4(_)) => icmp(&mut rows, &mut rest, "ICMP"),
+                Some(TransportSlice::Icmpv6(slice)) if matches!(slice.type_u8(), 135 | 136) => {
+                    neighbour(&mut rows, &mut rest);
+                }
                 Some(TransportSlice::Icmpv6(_)) => icmp(&mut rows, &mut rest, "ICMPv6"),
                 _ => {}
             }
@@ -184,22 +189,45 @@ fn named(name: &'static str) -> impl Fn(&[u8]) -> String {
 }
 
 fn ethernet(rows: &mut Rows, rest: &mut &[u8]) {
-    let mac = |bytes: &[u8]| {
-        let pairs: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        pairs.join(":")
-    };
     rows.heading("Ethernet", 14);
     rows.field(rest, 6, |bytes| format!("destination {}", mac(bytes)));
     rows.field(rest, 6, |bytes| format!("source {}", mac(bytes)));
+    rows.field(rest, 2, |bytes| format!("type: {}", ether_type(bytes)));
+}
+
+/// RFC 826.
+fn arp(rows: &mut Rows, rest: &mut &[u8], packet: &ArpPacketSlice<'_>) {
+    let (hardware, protocol) = (usize::from(packet.hw_addr_size()), usize::from(packet.proto_addr_size()));
+    if (hardware, protocol) != (6, 4) {
+        return; // not Ethernet and IPv4: shown as it is
+    }
+    rows.heading("ARP", 28);
     rows.field(rest, 2, |bytes| {
-        let name = match u16::try_from(number(bytes)).map(EtherType) {
-            Ok(EtherType::IPV4) => "IPv4",
-            Ok(EtherType::IPV6) => "IPv6",
-            Ok(EtherType::ARP) => "ARP",
-            _ => "unknown",
-        };
-        format!("type: {name}")
+        let name =
+            if number(bytes) == 1 { "Ethernet".to_owned() } else { format!("number {}", number(bytes)) };
+        format!("kind of hardware: {name}")
     });
+    rows.field(rest, 2, |bytes| format!("kind of address: {}", ether_type(bytes)));
+    rows.field(rest, 1, |_| format!("hardware addresses of {hardware} bytes"));
+    rows.field(rest, 1, |_| format!("protocol addresses of {protocol} bytes"));
+    rows.field(rest, 2, |bytes| match number(bytes) {
+        1 => "operation: request".to_owned(),
+        2 => "operation: reply".to_owned(),
+        other => format!("operation {other}"),
+    });
+    for who in ["sender", "target"] {
+        rows.field(rest, 6, |bytes| format!("{who} {}", mac(bytes)));
+        rows.field(rest, 4, |bytes| format!("{who} {}", ipv4_address(bytes)));
+    }
+}
+
+fn ether_type(bytes: &[u8]) -> &'static str {
+    match u16::try_from(number(bytes)).map(EtherType) {
+        Ok(EtherType::IPV4) => "IPv4",
+        Ok(EtherType::IPV6) => "IPv6",
+        Ok(EtherType::ARP) => "ARP",
+        _ => "unknown",
+    }
 }
 
 fn ipv4(rows: &mut Rows, rest: &mut &[u8], length: usize) {
@@ -337,6 +365,41 @@ fn icmp(rows: &mut Rows, rest: &mut &[u8], name: &str) {
     rows.field(rest, 1, valued("code"));
     rows.field(rest, 2, named("checksum"));
     rows.field(rest, 4, named("depends on the type"));
+}
+
+/// RFC 4861: a solicitation (135) or an advertisement (136), each with the address that it is about and options.
+fn neighbour(rows: &mut Rows, rest: &mut &[u8]) {
+    let solicits = rest.first() == Some(&135);
+    rows.heading("ICMPv6", rest.len());
+    rows.field(rest, 1, |_| {
+        let name = if solicits { "135: neighbour solicitation" } else { "136: neighbour advertisement" };
+        format!("type {name}")
+    });
+    rows.field(rest, 1, valued("code"));
+    rows.field(rest, 2, named("checksum"));
+    rows.field(rest, 4, |bytes| {
+        let flags = [(0x80, "router"), (0x40, "solicited"), (0x20, "override")];
+        let first = bytes.first().copied().unwrap_or_default();
+        let set: Vec<&str> =
+            flags.iter().filter(|(bit, _)| !solicits && first & bit != 0).map(|(_, name)| *name).collect();
+        if set.is_empty() { "reserved".to_owned() } else { format!("flags: {}", set.join(" ")) }
+    });
+    rows.field(rest, 16, |bytes| format!("target {}", ipv6_address(bytes)));
+    while !rest.is_empty() {
+        match **rest {
+            [kind @ (1 | 2), 1, ..] => {
+                let whose = if kind == 1 { "source" } else { "target" };
+                rows.field(rest, 2, |_| format!("option: {whose} link-layer address"));
+                rows.field(rest, 6, mac);
+            }
+            // In units of 8 bytes; a length of 0 would never end.
+            [kind, units @ 1..=255, ..] => {
+                let length = 8 * usize::from(units);
+                rows.field(rest, length.min(rest.len()), |_| format!("option: kind {kind}"));
+            }
+            _ => rows.field(rest, rest.len(), named("damaged options")),
+        }
+    }
 }
 
 fn protocol(number: u64) -> String {

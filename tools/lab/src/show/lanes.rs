@@ -156,7 +156,7 @@ impl<W: Write> Lanes<W> {
                 TERMINALS.get(colour).map_or(Style::new(), |colour| colour.on_default())
             }
             Lane::Calls(_) => CALLS,
-            Lane::Packets => PACKETS,
+            Lane::Packets(_) => PACKETS,
         };
         let name = name(lane);
         let padding = " ".repeat(self.width.saturating_sub(name.chars().count()));
@@ -231,7 +231,8 @@ pub fn name(lane: &Lane) -> String {
     match lane {
         Lane::Terminal(name) => name.clone(),
         Lane::Calls(name) => format!("{name} calls"),
-        Lane::Packets => "packets".to_owned(),
+        Lane::Packets(interface) if interface.host.is_empty() => "packets".to_owned(),
+        Lane::Packets(interface) => format!("{interface} packets"),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::network::{self, Network};
 use crate::observe::packets::Packets;
 use crate::observe::syscalls::Syscalls;
 use crate::observe::terminal::Terminal;
-use crate::record::event::{Event, Lane, What};
+use crate::record::event::{Event, Interface, Lane, What};
 use crate::show::lanes::{Lanes, PATIENCE};
 use crate::show::reader::{ENDED, INTERRUPTED, Signals, Typed, is_broken_pipe, not_shown, typed};
 use crate::tools;
@@ -134,7 +134,7 @@ impl Session {
             aside("what you type goes to a second terminal; ^D closes it, ^C ends the command".to_owned())?;
         }
         let packets = match network {
-            Network::Private => Packets::start(sender.clone())
+            Network::Private => Packets::start(Interface::loopback(), sender.clone())
                 .map_err(|error| Missing { what: error.to_string(), remedy: None }),
             Network::Host(..) => {
                 Err(Missing { what: "they are captured on private networks only".to_owned(), remedy: None })
@@ -153,7 +153,7 @@ impl Session {
                 None
             }
         };
-        lanes.expect(&Lane::Packets);
+        lanes.expect(&Lane::Packets(Interface::loopback()));
         lanes.expect(&Lane::Calls(COMMAND.to_owned()));
 
         let second = Terminal::open(SECOND, &[], here, sender.clone())?;

@@ -1,6 +1,6 @@
 //! `lab play PAGE`: a page of the book, played live in the reader's own terminal.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use pulldown_cmark::{Event as Markdown, Options, Parser, Tag, TagEnd};
 
-use crate::book::page::{Block, Input, Kind, Page};
+use crate::book::page::{Block, Input, Kind, LineNumbers, Page};
 use crate::check;
 use crate::error::{Error, Result};
 use crate::missing::Missing;
 use crate::network::Network;
 use crate::observe::syscalls::Syscalls;
-use crate::record::event::{Event, Lane, Packet, What};
+use crate::record::event::{Event, Interface, Lane, Packet, What};
 use crate::replay::{self, Stage, Watcher};
 use crate::show::frame;
 use crate::show::lanes::{self, Lanes, PATIENCE};
@@ -92,7 +92,7 @@ struct Player<W> {
     /// The words of the page that have not been shown.
     prose: VecDeque<Prose>,
     /// The packets so far, where the page shows one of them by itself.
-    packets: Vec<Packet>,
+    packets: BTreeMap<Interface, Vec<Packet>>,
     shows_one: bool,
     /// The block that is to play next.
     next: Option<Next>,
@@ -120,15 +120,14 @@ impl<W: Write> Player<W> {
     fn new(page: &Page, tempo: Tempo, signals: Signals, out: W) -> Result<Self> {
         let mut lanes = Lanes::new(out, &[]);
         for (_, block) in page.played() {
-            match &block.kind {
-                Kind::Console(console) => {
-                    lanes.expect(&Lane::Terminal(console.terminal.clone()));
-                    if console.trace {
-                        lanes.expect(&Lane::Calls(console.terminal.clone()));
-                    }
+            if let Kind::Console(console) = &block.kind {
+                lanes.expect(&Lane::Terminal(console.terminal.clone()));
+                if console.trace {
+                    lanes.expect(&Lane::Calls(console.terminal.clone()));
                 }
-                Kind::Link { .. } | Kind::Setting { .. } => {}
-                _ => lanes.expect(&Lane::Packets),
+            }
+            if let Some(interface) = block.packets() {
+                lanes.expect(&Lane::Packets(interface.clone()));
             }
         }
         Ok(Self {
@@ -138,11 +137,11 @@ impl<W: Write> Player<W> {
             signals,
             keys: (tempo == Tempo::Keys).then(typed).transpose()?,
             prose: prose(&page.source).into(),
-            packets: Vec::new(),
+            packets: BTreeMap::new(),
             shows_one: page
                 .blocks
                 .iter()
-                .any(|block| matches!(block.kind, Kind::Frame(_) | Kind::Payload(_))),
+                .any(|block| matches!(block.kind, Kind::Frame(..) | Kind::Payload(..))),
             next: None,
             stopped: None,
         })
@@ -188,9 +187,11 @@ impl<W: Write> Player<W> {
         if let Kind::Link { .. } | Kind::Setting { .. } = block.kind {
             self.write(|lanes| block.lines.iter().try_for_each(|line| lanes.text(line)))?;
         }
-        let lines = match block.kind {
-            Kind::Frame(which) => which.of(&self.packets).map(|packet| frame::lines(&packet.bytes)),
-            Kind::Payload(which) => which.of(&self.packets).map(frame::payload),
+        let packets = block.packets().and_then(|interface| self.packets.get(interface));
+        let packets = packets.map_or([].as_slice(), Vec::as_slice);
+        let lines = match &block.kind {
+            Kind::Frame(_, which) => which.of(packets).map(|packet| frame::lines(&packet.bytes)),
+            Kind::Payload(_, which) => which.of(packets).map(frame::payload),
             _ => None,
         };
         self.write(|lanes| lines.iter().flatten().try_for_each(|line| lanes.text(line)))?;
@@ -280,10 +281,10 @@ impl<W: Write> Watcher for Player<W> {
     }
 
     fn event(&mut self, event: &Event) {
-        if let What::Packet(packet) = &event.what
+        if let (What::Packet(packet), Lane::Packets(interface)) = (&event.what, &event.lane)
             && self.shows_one
         {
-            self.packets.push(packet.clone());
+            self.packets.entry(interface.clone()).or_default().push(packet.clone());
         }
         self.lanes.see(event);
     }
@@ -308,9 +309,9 @@ fn lane_to_read(block: &Block) -> Option<Lane> {
             types_nothing.then(|| Lane::Terminal(console.terminal.clone()))
         }
         Kind::Calls(terminal) => Some(Lane::Calls(terminal.clone())),
-        Kind::Packets => Some(Lane::Packets),
-        Kind::Frame(_)
-        | Kind::Payload(_)
+        Kind::Packets(interface) => Some(Lane::Packets(interface.clone())),
+        Kind::Frame(..)
+        | Kind::Payload(..)
         | Kind::Link { .. }
         | Kind::Setting { .. }
         | Kind::Excerpt { .. }
@@ -320,14 +321,14 @@ fn lane_to_read(block: &Block) -> Option<Lane> {
 
 /// The headings and paragraphs of a page, as plain text.
 fn prose(source: &str) -> Vec<Prose> {
+    let numbers = LineNumbers::of(source);
     let mut all = Vec::new();
     let mut current: Option<Prose> = None;
     for (event, range) in Parser::new_ext(source, Options::ENABLE_TABLES).into_offset_iter() {
         match event {
             Markdown::Start(tag @ (Tag::Heading { .. } | Tag::Paragraph)) => {
-                let before = source.get(..range.start).unwrap_or_default();
                 current = Some(Prose {
-                    line: before.matches('\n').count() + 1,
+                    line: numbers.at(range.start),
                     is_heading: matches!(tag, Tag::Heading { .. }),
                     text: String::new(),
                 });

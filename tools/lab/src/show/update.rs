@@ -37,7 +37,7 @@ fn lines(block: &Block, played: &Played, renaming: &mut Renaming) -> Vec<String>
                     if let Some(came) = step.came.get(*line) {
                         let text = renaming.adopt(&came.text);
                         let text =
-                            if matches!(block.kind, Kind::Frame(_)) { with_own_port(&text) } else { text };
+                            if matches!(block.kind, Kind::Frame(..)) { with_own_port(&text) } else { text };
                         lines.push(text.trim_end().to_owned());
                     }
                 }
