@@ -9,6 +9,7 @@ use std::process::Command;
 use nix::sched::{CloneFlags, setns};
 
 use crate::error::{Error, Result};
+use crate::privilege;
 
 /// Joins the user and network namespaces of the process `pid` and becomes an interactive shell in them. Call it before
 /// there is any thread: setns(2) lets only a single-threaded process change its user namespace.
@@ -43,6 +44,8 @@ pub fn enter(pid: u32) -> Result<std::convert::Infallible> {
     let shell = std::env::var_os("SHELL")
         .filter(|shell| !shell.is_empty())
         .unwrap_or_else(|| OsString::from("/bin/sh"));
-    let error = Command::new(&shell).exec();
-    Err(Error::of(format!("exec {}", shell.display()), error))
+    privilege::with(&privilege::OBSERVED, || {
+        let error = Command::new(&shell).exec();
+        Err(Error::of(format!("exec {}", shell.display()), error))
+    })
 }

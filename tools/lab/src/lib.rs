@@ -8,6 +8,7 @@ pub mod check;
 pub mod enter;
 pub mod hosts;
 pub mod observe;
+pub mod privilege;
 pub mod record;
 pub mod replay;
 #[cfg(test)]

@@ -64,7 +64,8 @@ could not work.
 
 const OBSERVE_HELP: &str = "\
 Runs a program, in whatever language, on a private network, and shows live what it prints, the network calls it makes
-and the packets that pass. On a private network every port is free, and nobody else is there.
+and the packets that pass. On a private network every port is free, and nobody else is there; so COMMAND may open raw
+and packet sockets on it (CAP_NET_RAW), which elsewhere takes root.
 
 Usage: lab observe [--] COMMAND [ARGUMENTS...]
 

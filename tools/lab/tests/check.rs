@@ -104,6 +104,11 @@ fn hosts_talk_through_a_router() {
 }
 
 #[test]
+fn a_capability_is_given_to_one_terminal() {
+    passes("capability");
+}
+
+#[test]
 fn excerpts_pass() {
     passes("excerpts");
 }

@@ -89,6 +89,23 @@ fn the_exit_status_is_that_of_the_command() {
 }
 
 #[test]
+fn the_command_may_open_packet_sockets_and_nothing_else() {
+    let script = "grep -e CapEff -e CapAmb /proc/self/status | tr '\\t' ' '";
+    let mut lab = observe(&["sh", "-c", script]);
+    type_line(&mut lab, script);
+    let ended = lab.end().expect("it ends");
+    if ended.lines.iter().any(|line| line.starts_with("# on the host's own network")) {
+        return; // `another_window_joins_the_private_network` names the gap
+    }
+    for lane in ["command", "second "] {
+        for set in ["CapEff", "CapAmb"] {
+            let expected = format!("{lane}       | {set}: 0000000000002000");
+            assert!(ended.lines.contains(&expected), "{}", ended.lines.join("\n"));
+        }
+    }
+}
+
+#[test]
 fn interrupted_the_command_has_the_last_word() {
     let script = "trap 'echo interrupted; exit 3' INT; echo ready; while :; do sleep 0.05; done";
     let mut lab = observe(&["sh", "-c", script]);

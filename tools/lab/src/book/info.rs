@@ -1,6 +1,7 @@
 //! The info string of a fence: what is to be done with the block, in words after the language.
 
 use crate::book::page::{Console, Input, Kind, LinkChange, Step, Which};
+use crate::privilege;
 use crate::record::event::Interface;
 
 /// The words after the language, each `name` or `name=value`.
@@ -163,6 +164,9 @@ fn unexcused(language: &str) -> String {
 fn console(mut words: Words, lines: &[String]) -> std::result::Result<Kind, String> {
     let trace = words.flag("trace");
     let calls = words.value("calls");
+    let capabilities = words.value("cap").unwrap_or_default();
+    let capabilities = capabilities.split(',').filter(|name| !name.is_empty()).map(privilege::named);
+    let capabilities = capabilities.collect::<std::result::Result<_, _>>()?;
     let typed = words.value("type");
     let exit = words.value("exit");
     let Some(terminal) = words.first() else {
@@ -193,6 +197,7 @@ fn console(mut words: Words, lines: &[String]) -> std::result::Result<Kind, Stri
         terminal,
         trace,
         calls: calls.iter().flat_map(|calls| calls.split(',')).map(|call| call.trim().to_owned()).collect(),
+        capabilities,
         exit,
         steps,
     }))

@@ -13,6 +13,7 @@ use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use crate::book::info::kind_of;
 use crate::error::{self, Result};
 use crate::hosts::plan::{Host, Plan};
+use crate::privilege::Capability;
 use crate::record::event::{Interface, Lane, Packet};
 
 /// One Markdown file.
@@ -163,6 +164,8 @@ pub struct Console {
     pub trace: bool,
     /// `calls="read,write"`: with `trace`, families to watch besides the taught ones.
     pub calls: Vec<String>,
+    /// `cap=net_raw`: what the programs of this terminal may do, in every block of it; see [`crate::privilege`].
+    pub capabilities: Vec<Capability>,
     /// `exit=N`: the last command ends in this block, with this status.
     pub exit: Option<i32>,
     /// What is typed and what appears, in order.

@@ -23,6 +23,7 @@ use crate::network::{self, Network};
 use crate::observe::packets::Packets;
 use crate::observe::syscalls::Syscalls;
 use crate::observe::terminal::Terminal;
+use crate::privilege;
 use crate::record::event::{Event, Interface, Lane, Packet, What};
 use crate::show::frame;
 use crate::tools;
@@ -420,15 +421,16 @@ impl<'a> Replay<'a> {
         if self.terminals.contains_key(name) {
             return Ok(());
         }
-        let traces: Vec<&Console> = self
-            .page
-            .blocks
-            .iter()
-            .filter_map(|block| match &block.kind {
-                Kind::Console(console) if console.terminal == name && console.trace => Some(console),
-                _ => None,
-            })
-            .collect();
+        let of_this = self.page.blocks.iter().filter_map(|block| match &block.kind {
+            Kind::Console(console) if console.terminal == name => Some(console),
+            _ => None,
+        });
+        let capabilities: Vec<_> =
+            of_this.clone().flat_map(|console| console.capabilities.iter().copied()).collect();
+        let traces: Vec<&Console> = of_this.filter(|console| console.trace).collect();
+        if let Some(missing) = self.stage.network.missing().filter(|_| !capabilities.is_empty()) {
+            return Err(Stop::Missing(missing.clone()));
+        }
         let mut prefix = Vec::new();
         if !traces.is_empty() {
             let also: Vec<String> = traces.iter().flat_map(|console| console.calls.clone()).collect();
@@ -445,9 +447,8 @@ impl<'a> Replay<'a> {
             self.traces.insert(name.to_owned(), trace);
         }
         let host = page::host_of(&self.page.settings.hosts, name);
-        let terminal = self
-            .hosts
-            .within(host, || Terminal::open(name, &prefix, &self.stage.root, self.sender.clone()))?;
+        let open = || Terminal::open(name, &prefix, &self.stage.root, self.sender.clone());
+        let terminal = self.hosts.within(host, || privilege::with(&capabilities, open))?;
         self.terminals.insert(name.to_owned(), terminal);
         let lane = Lane::Terminal(name.to_owned());
         let deadline = self.deadline();

@@ -19,6 +19,7 @@ use crate::network::{self, Network};
 use crate::observe::packets::Packets;
 use crate::observe::syscalls::Syscalls;
 use crate::observe::terminal::Terminal;
+use crate::privilege;
 use crate::record::event::{Event, Interface, Lane, What};
 use crate::show::lanes::{Lanes, PATIENCE};
 use crate::show::reader::{ENDED, INTERRUPTED, Signals, Typed, is_broken_pipe, not_shown, typed};
@@ -156,13 +157,14 @@ impl Session {
         lanes.expect(&Lane::Packets(Interface::loopback()));
         lanes.expect(&Lane::Calls(COMMAND.to_owned()));
 
-        let second = Terminal::open(SECOND, &[], here, sender.clone())?;
+        let capabilities: &[_] = if network.missing().is_none() { &privilege::OBSERVED } else { &[] };
+        let second = privilege::with(capabilities, || Terminal::open(SECOND, &[], here, sender.clone()))?;
         let (trace, mut words) = match trace {
             Some((trace, words)) => (Some(trace), words),
             None => (None, Vec::new()),
         };
         words.extend(command.iter().cloned());
-        let command = Terminal::run(COMMAND, &words, here, sender)?;
+        let command = privilege::with(capabilities, || Terminal::run(COMMAND, &words, here, sender))?;
         Ok(Self {
             command,
             second,
