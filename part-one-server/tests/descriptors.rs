@@ -37,7 +37,7 @@ fn both_are_closed_by_the_program() {
     if !installed("strace", "that part-one-server closes its descriptors").unwrap() {
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
+    let folder = harness::folder::tempdir().unwrap();
     let trace = folder.path().join("calls");
     let arguments = ["-o", trace.to_str().unwrap(), "-e", "trace=socket,accept,close", SERVER, "127.0.0.1:0"];
     let mut server = Process::start("strace", &arguments).unwrap();

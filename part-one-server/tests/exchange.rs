@@ -7,6 +7,7 @@ mod support;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use harness::private::{IPV6, settings};
 use harness::process::Ended;
 use support::server_on;
 
@@ -65,6 +66,9 @@ fn a_second_run_takes_the_port_that_rests_in_time_wait() {
 
 #[test]
 fn the_family_follows_the_address() {
+    if !settings("the_family_follows_the_address", &IPV6) {
+        return;
+    }
     for (address, client) in [("[::1]:0", "::1"), ("[::]:0", "::1"), ("[::]:0", "127.0.0.1")] {
         let (server, bound) = server_on(address);
         assert!(bound.is_ipv6());

@@ -3,14 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use std::ffi::OsStr;
-use std::fs::Permissions;
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 
-use harness::missing::Missing;
-use harness::process::{Process, command, not_checked};
+use harness::ordinary::without_privileges;
+use harness::private::settings;
+use harness::process::{Process, command};
+
 const SERVER: &str = env!("CARGO_BIN_EXE_part-one-server");
 
 /// The server must fail with this on standard error, and with exit code `code`.
@@ -59,25 +58,15 @@ fn an_extra_argument_an_unknown_option_and_what_is_not_utf_8_are_refused() {
     assert_eq!(ended.status.code(), Some(2));
 }
 
-/// The kernel asks for a privilege below `ip_unprivileged_port_start`.
 #[test]
 fn a_privileged_port_is_refused_to_an_ordinary_user() {
-    const WHAT: &str = "part-one-server on port 80 as an ordinary user";
-    let first_free = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
-    if !first_free.is_ok_and(|port| port.trim().parse::<u16>().is_ok_and(|port| port > 80)) {
-        let what = "this system lets every user have port 80".to_owned();
-        return not_checked(WHAT, Missing { what, remedy: None }).unwrap();
+    let test = "a_privileged_port_is_refused_to_an_ordinary_user";
+    if !settings(test, &["net.ipv4.ip_unprivileged_port_start=1024"]) {
+        return;
     }
-    // A copy, since an ordinary user may not be let into the folder that root has built in.
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-    let copy = folder.path().join("part-one-server");
-    std::fs::copy(SERVER, &copy).unwrap();
-    let mut command = command(copy.to_str().unwrap());
+    let mut command = command(SERVER);
     command.arg("127.0.0.1:80");
-    if nix::unistd::geteuid().is_root() {
-        command.uid(65534).gid(65534);
-    }
+    without_privileges(&mut command);
     let ended = Process::spawn(command).unwrap().end().unwrap();
     assert_eq!(ended.errors, "part-one-server: bind 127.0.0.1:80: EACCES: Permission denied\n");
     assert_eq!(ended.status.code(), Some(1));

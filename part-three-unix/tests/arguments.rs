@@ -7,8 +7,8 @@ mod support;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use harness::folder::tempdir;
 use support::*;
-use tempfile::tempdir;
 
 const PROGRAMS: [&str; 6] = [SERVER, CLIENT, DATAGRAM_SERVER, DATAGRAM_CLIENT, SEQPACKET, PASS];
 

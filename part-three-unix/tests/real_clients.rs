@@ -8,9 +8,9 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 
+use harness::folder::tempdir;
 use harness::process::{Process, command, installed};
 use support::*;
-use tempfile::tempdir;
 
 /// Runs `program` in `folder` with `input`, and gives what it wrote.
 fn output(folder: &Path, program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {

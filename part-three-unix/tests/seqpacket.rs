@@ -8,13 +8,13 @@ mod support;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
+use harness::folder::tempdir;
 use harness::process::Process;
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, send, socket};
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike};
 use support::*;
-use tempfile::tempdir;
 
 fn seqpacket_server(folder: &Path) -> Process {
     let mut server = start(folder, SEQPACKET, &["serve", "s"]);

@@ -8,9 +8,10 @@ use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 use harness::datagrams::{peer, take};
+use harness::private::{IPV6, settings};
 use harness::process::Process;
 use nix::sys::signal::Signal;
-use support::{CLIENT, have_ipv6, quiet_server};
+use support::{CLIENT, quiet_server};
 
 fn client(server: &UdpSocket, arguments: &[&str]) -> Process {
     let address = server.local_addr().unwrap().to_string();
@@ -182,7 +183,7 @@ fn sends_the_longest_datagram_and_none_longer() {
 
 #[test]
 fn speaks_ipv6() {
-    if !have_ipv6("part two over IPv6") {
+    if !settings("speaks_ipv6", &IPV6) {
         return;
     }
     let server = peer("[::1]:0");

@@ -14,12 +14,13 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use harness::datagrams::{echo, peer, received};
+use harness::private::{IPV6, settings};
 use harness::process::{BOUND, Process, command, installed};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::sys::socket::sockopt::ReuseAddr;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, bind, setsockopt, socket};
-use support::{SERVER, have_ipv6, listening, quiet_server, server, server_on};
+use support::{SERVER, listening, quiet_server, server, server_on};
 
 #[test]
 fn says_what_it_does_until_ctrl_c() {
@@ -73,7 +74,7 @@ fn a_datagram_of_no_bytes_is_a_datagram() {
 
 #[test]
 fn ipv6_has_room_for_twenty_more() {
-    if !have_ipv6("part two over IPv6") {
+    if !settings("ipv6_has_room_for_twenty_more", &IPV6) {
         return;
     }
     let (_server, address) = server_on("[::1]:0", &[]);
@@ -85,7 +86,7 @@ fn ipv6_has_room_for_twenty_more() {
 
 #[test]
 fn one_socket_of_ipv6_serves_both_families_unless_told_not_to() {
-    if !have_ipv6("part two over IPv6") {
+    if !settings("one_socket_of_ipv6_serves_both_families_unless_told_not_to", &IPV6) {
         return;
     }
     let v4 = peer("127.0.0.1:0");

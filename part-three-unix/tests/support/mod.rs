@@ -3,20 +3,19 @@
 #![allow(dead_code, reason = "every test file uses its own share of this")]
 
 use std::ffi::OsStr;
-use std::fs::Permissions;
 use std::io::{Read, Write};
 use std::net::Shutdown;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use harness::ordinary::without_privileges;
 use harness::process::{BOUND, Ended, Process, command};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, getuid};
+use nix::unistd::Pid;
 
 pub const SERVER: &str = env!("CARGO_BIN_EXE_unix-server");
 pub const CLIENT: &str = env!("CARGO_BIN_EXE_unix-client");
@@ -125,27 +124,17 @@ pub fn said(ended: &Ended, line: &str) -> bool {
     ended.lines.iter().any(|it| it == line)
 }
 
-/// `program` in `folder`, as a user who is not root: nobody where the tests run as root, ourselves where not.
+/// `program` in `folder`, without root's privileges.
 pub fn unprivileged(folder: &Path, program: &str) -> Command {
-    let copy = folder.join(Path::new(program).file_name().unwrap());
-    // Where the program itself lies, nobody may have no way to it.
-    // By another process: one that we start meanwhile would inherit a copy that is open for writing, and then nobody
-    // may run it (ETXTBSY).
-    assert!(Command::new("cp").arg(program).arg(&copy).status().unwrap().success());
-    std::fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
-    let mut command = command(copy.to_str().unwrap());
+    let mut command = command(program);
     command.current_dir(folder);
-    if getuid().is_root() {
-        command.uid(NOBODY).gid(NOBODY);
-    }
+    without_privileges(&mut command);
     command
 }
 
-/// As [`run`], as a user who is not root.
+/// As [`run`], without root's privileges.
 pub fn run_unprivileged(folder: &Path, program: &str, arguments: &[&str]) -> Ended {
     let mut command = unprivileged(folder, program);
     command.args(arguments);
     Process::spawn(command).unwrap().end().unwrap()
 }
-
-pub const NOBODY: u32 = 65534;

@@ -1,14 +1,13 @@
 //! The programs of part two as processes, and their peers, for every test beside this folder.
 #![allow(dead_code, reason = "each file of tests uses its own share of this")]
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use harness::datagrams::peer;
-use harness::missing::Missing;
-use harness::process::{BOUND, Process, command, not_checked};
+use harness::process::{BOUND, Process, command};
 
 pub const SERVER: &str = env!("CARGO_BIN_EXE_datagram-server");
 pub const CLIENT: &str = env!("CARGO_BIN_EXE_datagram-client");
@@ -50,13 +49,4 @@ pub fn quiet_server() -> (Process, SocketAddr) {
         assert!(begun.elapsed() < BOUND, "no server at {address}");
     }
     (server, address)
-}
-
-/// Whether this machine has `::1`; where it has not, the gap is named.
-pub fn have_ipv6(what: &str) -> bool {
-    let have = UdpSocket::bind("[::1]:0").is_ok();
-    if !have {
-        not_checked(what, Missing { what: "this machine has no ::1".into(), remedy: None }).unwrap();
-    }
-    have
 }

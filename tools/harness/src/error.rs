@@ -23,6 +23,13 @@ impl Error {
     pub fn of(doing: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { doing: doing.into(), source: Some(source.into()) }
     }
+
+    /// The error with all its causes, on one line.
+    #[must_use]
+    pub fn whole(&self) -> String {
+        let causes = std::iter::successors(std::error::Error::source(self), |cause| cause.source());
+        causes.fold(self.doing.clone(), |text, cause| format!("{text}: {cause}"))
+    }
 }
 
 impl fmt::Display for Error {

@@ -4,8 +4,10 @@
 pub mod datagrams;
 pub mod environment;
 pub mod error;
+pub mod folder;
 pub mod missing;
 pub mod network;
+pub mod ordinary;
 pub mod private;
 pub mod process;
 pub mod tools;

@@ -129,13 +129,25 @@ fn enter_user_namespace() -> Result<()> {
     Ok(())
 }
 
+/// What a new network takes over from the host's; everything else begins as the kernel has it by itself. Here are the
+/// kernel's own values for a machine of a few GiB.
+const INHERITED: [(&str, &str); 3] = [
+    ("net.ipv4.tcp_congestion_control", "cubic"),
+    ("net.ipv4.tcp_rmem", "4096 131072 6291456"),
+    ("net.ipv4.tcp_wmem", "4096 16384 4194304"),
+];
+
 /// A new network for this thread, and for the processes and threads that it starts from here on. Its loopback
-/// interface is up.
+/// interface is up, and its settings are the same on every machine.
 ///
 /// # Errors
 /// When the kernel refuses; not after [`Network::enter`] has given a private one.
 pub fn fresh() -> Result<()> {
     unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| Error::of("unshare(CLONE_NEWNET)", errno))?;
+    for (name, value) in INHERITED {
+        // A kernel may be built without one of them, and allow another congestion control only.
+        let _ = set(name, value);
+    }
     link(true)
 }
 
@@ -188,11 +200,19 @@ pub fn set(name: &str, value: &str) -> Result<()> {
         .map_err(|error| Error::of(format!("sysctl {name}={value}"), error))
 }
 
+/// A setting of this thread's network, with single spaces between its values; `None` where this kernel has no such
+/// setting.
+#[must_use]
+pub fn get(name: &str) -> Option<String> {
+    let text = std::fs::read_to_string(format!("/proc/sys/{}", name.replace('.', "/"))).ok()?;
+    Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
 /// The ports from which the kernel chooses one for a socket that was not bound (ip(7), `ip_local_port_range`).
 #[must_use]
 pub fn ephemeral_ports() -> RangeInclusive<u16> {
-    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
-    let mut bounds = range.split_whitespace().map(str::parse);
+    let range = get("net.ipv4.ip_local_port_range").unwrap_or_default();
+    let mut bounds = range.split(' ').map(str::parse);
     match (bounds.next(), bounds.next()) {
         (Some(Ok(low)), Some(Ok(high))) => low..=high,
         // The kernel's default.

@@ -20,6 +20,9 @@ use crate::process::not_checked;
 /// Set in the process that runs inside.
 const INSIDE: &str = "HARNESS_PRIVATE_NETWORK";
 
+/// What a test of IPv6 asks of [`settings`]: `::1` is there, and a socket of IPv6 may serve both families.
+pub const IPV6: [&str; 2] = ["net.ipv6.conf.lo.disable_ipv6=0", "net.ipv6.bindv6only=0"];
+
 /// Whether the calling test runs in its private network now. The first line of such a test:
 ///
 /// ```no_run
@@ -32,51 +35,105 @@ const INSIDE: &str = "HARNESS_PRIVATE_NETWORK";
 /// ```
 ///
 /// `test` is its own full name, as the test runner lists it; `settings` are written before it begins, as for sysctl(8).
-/// Where this gives `false` the test has been run inside and has passed, or the machine has no private networks and
-/// the gap is named as [`not_checked`].
+/// Where this gives `false` the test has been run inside and has passed, or the machine has no private networks or no
+/// such setting, and the gap is named as [`not_checked`].
 ///
 /// # Panics
-/// The test failed inside, or `LAB_REQUIRE=all` is set and there is no private network to be had.
+/// The test failed inside, or `LAB_REQUIRE=all` is set and there is a gap.
 #[must_use]
 #[track_caller]
 #[expect(clippy::panic, reason = "a test fails by panicking")]
 pub fn network(test: &str, settings: &[&str]) -> bool {
-    if std::env::var_os(INSIDE).as_deref() == Some(OsStr::new(test)) {
-        for setting in settings {
-            let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
-            if let Err(error) = network::set(name, value) {
-                panic!("{error:?}");
-            }
+    let missing = if is_inside(test) {
+        let refused = pairs(settings).find_map(|(name, value)| network::set(name, value).err());
+        let Some(error) = refused else { return true };
+        Missing { what: error.whole(), remedy: None }
+    } else {
+        match run(test) {
+            Ok(true) => return false,
+            Ok(false) => panic!("{test} failed in its private network"),
+            Err(error) => no_network(&error),
         }
-        return true;
-    }
-    match run(test) {
-        Ok(true) => {}
-        Ok(false) => panic!("{test} failed in its private network"),
-        Err(error) => {
-            let missing = Missing {
-                what: format!("no private network: {error}"),
-                remedy: Some("it takes unprivileged user namespaces".to_owned()),
-            };
-            if let Err(missing) = not_checked(test, missing) {
-                panic!("LAB_REQUIRE=all: {missing}");
-            }
-        }
+    };
+    if let Err(missing) = not_checked(test, missing) {
+        panic!("LAB_REQUIRE=all: {missing}");
     }
     false
 }
 
+/// As [`network`], for a test that relies on nothing but these settings: where the kernel has them already, it runs
+/// right where it is. So it is checked on a machine without private networks, too, unless that has other settings.
+///
+/// # Panics
+/// As [`network`].
+#[must_use]
+#[track_caller]
+pub fn settings(test: &str, settings: &[&str]) -> bool {
+    let as_wanted = |(name, value): (&str, &str)| network::get(name).is_some_and(|has| has == value);
+    (!is_inside(test) && pairs(settings).all(as_wanted)) || network(test, settings)
+}
+
+fn is_inside(test: &str) -> bool {
+    std::env::var_os(INSIDE).as_deref() == Some(OsStr::new(test))
+}
+
+/// `name=value`, cut.
+fn pairs<'a>(settings: &'a [&'a str]) -> impl Iterator<Item = (&'a str, &'a str)> {
+    settings.iter().map(|setting| setting.split_once('=').unwrap_or((setting, "")))
+}
+
+fn no_network(error: &io::Error) -> Missing {
+    Missing {
+        what: format!("no private network: {error}"),
+        remedy: Some("it takes unprivileged user namespaces".to_owned()),
+    }
+}
+
 /// Runs the test inside; whether it passed.
 fn run(test: &str) -> io::Result<bool> {
+    let mut command = command(std::env::current_exe()?);
+    command.args(["--exact", test, "--nocapture"]).env(INSIDE, test);
+    Ok(command.status()?.success())
+}
+
+/// A sandbox: a shell that is root of a network, of mounts and of limits of its own, runs `script` there. What the
+/// script is given as `"$@"` are the command's arguments; by `exec "$@"` it becomes that program. Nothing that it
+/// mounts or sets is seen outside, and it takes no root: it is root only over what is the caller's.
+///
+/// ```no_run
+/// // A machine without namespaces.
+/// harness::private::sandbox("echo 0 > /proc/sys/user/max_user_namespaces; exec \"$@\"").arg("true").status();
+/// ```
+#[must_use]
+pub fn sandbox(script: &str) -> Command {
+    let mut command = command("sh");
+    command.args(["-euc", script, "sandbox"]);
+    command
+}
+
+/// What this machine lacks for a [`sandbox`], if anything.
+#[must_use]
+pub fn sandbox_missing() -> Option<Missing> {
+    match sandbox("mount --bind / / && exit 0").output() {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(Missing {
+            what: format!("no private mounts: {}", String::from_utf8_lossy(&output.stderr).trim()),
+            remedy: None,
+        }),
+        Err(error) => Some(no_network(&error)),
+    }
+}
+
+/// `program`, to be started as root of a new network, with loopback up, and of new mounts.
+fn command(program: impl AsRef<OsStr>) -> Command {
     let maps = [
         (c"/proc/self/setgroups", "deny".to_owned()),
         (c"/proc/self/uid_map", format!("0 {} 1", geteuid())),
         (c"/proc/self/gid_map", format!("0 {} 1", getegid())),
     ];
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(["--exact", test, "--nocapture"]).env(INSIDE, test);
+    let mut command = Command::new(program);
     let enter = move || {
-        unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET)?;
+        unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)?;
         for (path, line) in &maps {
             let file = open(*path, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
             write(file, line.as_bytes())?;
@@ -88,5 +145,5 @@ fn run(test: &str) -> io::Result<bool> {
     unsafe {
         command.pre_exec(enter);
     }
-    Ok(command.status()?.success())
+    command
 }

@@ -19,6 +19,7 @@ use nix::unistd::Pid;
 
 use crate::environment;
 use crate::missing::Missing;
+use crate::ordinary::usual;
 use crate::tools;
 
 /// How long a wait may take before it is an error; far more than any program here needs.
@@ -45,8 +46,7 @@ pub struct Ended {
 }
 
 impl Process {
-    /// Starts `program` with an empty standard input and without the `RUST_*` and `CARGO_*` variables of the test,
-    /// which would change what it says.
+    /// Starts `program` as [`command`] makes it.
     ///
     /// # Errors
     /// It cannot be started.
@@ -89,6 +89,8 @@ impl Process {
         let (pty, pts) = pty_process::blocking::open().map_err(io::Error::other)?;
         let child = pty_process::blocking::Command::new(program)
             .args(arguments)
+            .env_clear()
+            .envs(environment::variables())
             .spawn(pts)
             .map_err(|error| io::Error::other(format!("start {program}: {error}")))?;
         let screen = File::from(OwnedFd::from(pty));
@@ -248,19 +250,13 @@ pub fn built(package: &str, name: &str) -> io::Result<PathBuf> {
     }
 }
 
-/// `program` with an empty standard input and without the `RUST_*` and `CARGO_*` variables of the test.
+/// `program` with an empty standard input, and with the environment and the habits of every machine: whoever runs the
+/// tests may have set others, which would change what it says.
 #[must_use]
 pub fn command(program: &str) -> Command {
     let mut command = Command::new(program);
-    command.stdin(Stdio::null());
-    for (name, _) in std::env::vars_os() {
-        let ours =
-            name.as_encoded_bytes().starts_with(b"RUST_") || name.as_encoded_bytes().starts_with(b"CARGO_");
-        // CARGO_HOME and its like stay: a program may be cargo itself.
-        if ours && !environment::is_kept(&name.to_string_lossy()) {
-            command.env_remove(name);
-        }
-    }
+    command.stdin(Stdio::null()).env_clear().envs(environment::variables());
+    usual(&mut command);
     command
 }
 
