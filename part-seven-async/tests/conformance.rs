@@ -1,0 +1,17 @@
+//! Part six's list of tests, run against each server.
+
+macro_rules! design {
+    ($name:ident, $program:literal, $arguments:expr) => {
+        mod $name {
+            conformance::tests!(conformance::Design {
+                program: env!(concat!("CARGO_BIN_EXE_", $program)),
+                arguments: $arguments,
+                at_once: 1000,
+            });
+        }
+    };
+}
+
+design!(executor, "async-executor", &[]);
+design!(tokio, "async-tokio", &[]);
+design!(tokio_with_workers, "async-tokio", &["--workers", "2"]);
