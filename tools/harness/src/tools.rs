@@ -4,21 +4,27 @@ use std::path::PathBuf;
 
 use crate::missing::Missing;
 
-const TOOLS: [(&str, &str); 14] = [
+const TOOLS: [(&str, &str); 20] = [
     ("curl", "curl"),
     ("dig", "bind9-dnsutils"),
+    ("ethtool", "ethtool"),
     ("ip", "iproute2"),
     ("lsof", "lsof"),
     ("nc", "netcat-openbsd"),
+    ("nsenter", "util-linux"),
     ("ping", "iputils-ping"),
     ("prlimit", "util-linux"),
     ("ps", "procps"),
     ("python3", "python3"),
+    ("setpriv", "util-linux"),
     ("socat", "socat"),
     ("ss", "iproute2"),
     ("strace", "strace"),
+    ("sysctl", "procps"),
     ("tcpdump", "tcpdump"),
     ("telnet", "inetutils-telnet"),
+    ("tshark", "tshark"),
+    ("unshare", "util-linux"),
 ];
 
 /// The first program of `command` that is known and not installed. A name that is not known is not a gap of the
