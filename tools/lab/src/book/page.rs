@@ -6,6 +6,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
@@ -14,7 +15,8 @@ use crate::book::info::kind_of;
 use crate::error::{self, Result};
 use crate::hosts::plan::{Host, Plan};
 use crate::privilege::Capability;
-use crate::record::event::{Interface, Lane, Packet};
+use crate::record::event::{Interface, Lane};
+use crate::record::packet::Packet;
 
 /// One Markdown file.
 #[derive(Debug)]
@@ -114,10 +116,10 @@ pub enum Which {
 impl Which {
     /// That packet among those that have come so far.
     #[must_use]
-    pub fn of(self, packets: &[Packet]) -> Option<&Packet> {
+    pub fn of(self, packets: &[Arc<Packet>]) -> Option<&Packet> {
         match self {
-            Self::Data => packets.iter().find(|packet| packet.payload.1 > 0),
-            Self::Number(number) => packets.get(number.checked_sub(1)?),
+            Self::Data => packets.iter().map(Arc::as_ref).find(|packet| packet.payload.1 > 0),
+            Self::Number(number) => packets.get(number.checked_sub(1)?).map(Arc::as_ref),
         }
     }
 }

@@ -287,7 +287,7 @@ mod tests {
             drop(sender);
 
             let frames = events.into_iter().filter_map(|event| match event.what {
-                What::Packet(packet) if packet.payload.1 > 0 => Some(packet.bytes),
+                What::Packet(packet) if packet.payload.1 > 0 => Some(packet.bytes.clone()),
                 _ => None,
             });
             let mut seen: Vec<(u8, u8, bool)> = frames

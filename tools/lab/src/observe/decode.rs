@@ -1,24 +1,20 @@
-//! A captured frame in one line: who to whom, which protocol, which flags, how much of what.
-//!
-//! What is left out: sequence numbers, windows, timestamps, checksums. The kernel chooses them and no two runs agree;
-//! [`crate::show::frame`] shows them for a single packet.
+//! A captured frame as a packet: who to whom, which protocol, which flags, how much of what.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use etherparse::{
     ArpOperation, EtherType, Icmpv4Slice, Icmpv6Slice, IpNumber, Ipv6ExtensionSlice, LaxNetSlice,
-    LaxSlicedPacket, LinkSlice, TcpSlice, TransportSlice, UdpSlice,
+    LaxSlicedPacket, LinkSlice, TransportSlice,
 };
 
-use crate::record::event::Packet;
+use crate::record::packet::{Headers, Packet, Tcp, count};
 
 /// The source of whoever has no address yet.
 const UNSPECIFIED: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
-/// How many bytes of a payload a line shows; `...` stands for the rest.
-const PAYLOAD_SHOWN: usize = 64;
+/// The octet of TCP flags with ACK alone.
+const ACK: u8 = 0x10;
 
 /// Turns frames into packets, in the order in which they passed.
 ///
@@ -44,64 +40,79 @@ impl Decoder {
     /// program asked for it. Everything else gives a line, damaged and unknown packets too.
     #[must_use]
     pub fn packet(&mut self, frame: &[u8]) -> Option<Packet> {
-        let mut packet =
-            Packet { bytes: frame.to_vec(), line: String::new(), payload: (0, 0), pure_ack: false };
-        packet.line = match LaxSlicedPacket::from_ethernet(frame) {
-            Ok(sliced) => self.line(&sliced, frame, &mut packet)?,
-            Err(_) => format!("damaged Ethernet frame, {}", count(frame.len())),
+        let mut packet = Packet {
+            bytes: frame.to_vec(),
+            headers: Headers::Other { what: format!("damaged Ethernet frame, {}", count(frame.len())) },
+            payload: (0, 0),
+            pure_ack: false,
         };
+        if let Ok(sliced) = LaxSlicedPacket::from_ethernet(frame) {
+            packet.headers = self.headers(&sliced, frame, &mut packet)?;
+        }
         Some(packet)
     }
 
-    /// The line of a packet; sets the payload and `pure_ack` of `packet` on the way.
-    fn line(&mut self, sliced: &LaxSlicedPacket<'_>, frame: &[u8], packet: &mut Packet) -> Option<String> {
+    /// What the headers say; sets the payload and `pure_ack` of `packet` on the way.
+    fn headers(
+        &mut self,
+        sliced: &LaxSlicedPacket<'_>,
+        frame: &[u8],
+        packet: &mut Packet,
+    ) -> Option<Headers> {
         let Some((net, source, destination)) = sliced.net.as_ref().and_then(addresses) else {
-            return Some(arp(sliced).unwrap_or_else(|| not_ip(sliced, frame.len())));
+            let what = arp(sliced).unwrap_or_else(|| not_ip(sliced, frame.len()));
+            return Some(Headers::Other { what });
         };
-        let hosts = format!("{source} > {destination}");
         if let Some((offset, length)) = fragment(net) {
-            return Some(format!("{hosts} {} fragment, offset {offset}, {}", version(source), count(length)));
+            return Some(Headers::Fragment { from: source, to: destination, offset, length });
         }
+        let icmp = |message| Some(Headers::Icmp { from: source, to: destination, message });
         match &sliced.transport {
-            Some(TransportSlice::Tcp(tcp)) => {
-                let from = SocketAddr::new(source, tcp.source_port());
-                let to = SocketAddr::new(destination, tcp.destination_port());
-                packet.payload = place(tcp.payload(), frame);
-                packet.pure_ack = self.is_pure_ack(tcp, from, to);
-                let mut line = format!("{from} > {to} TCP {}", flags(tcp));
-                if !tcp.payload().is_empty() {
-                    let _ = write!(line, ", {}", payload(tcp.payload()));
-                }
-                Some(line)
+            Some(TransportSlice::Tcp(slice)) => {
+                let tcp = Tcp {
+                    from: SocketAddr::new(source, slice.source_port()),
+                    to: SocketAddr::new(destination, slice.destination_port()),
+                    // The fourteenth octet of the header (RFC 9293, section 3.1).
+                    flags: slice.header_slice().get(13).copied().unwrap_or_default(),
+                    sequence: slice.sequence_number(),
+                    acknowledgment: slice.acknowledgment_number(),
+                    window: slice.window_size(),
+                };
+                packet.payload = place(slice.payload(), frame);
+                packet.pure_ack = self.is_pure_ack(&tcp, slice.payload().is_empty());
+                Some(Headers::Tcp(tcp))
             }
             Some(TransportSlice::Udp(udp)) => {
-                let from = SocketAddr::new(source, udp.source_port());
-                let to = SocketAddr::new(destination, udp.destination_port());
                 packet.payload = place(udp.payload(), frame);
-                Some(format!("{from} > {to} UDP, {}", datagram(udp)))
+                Some(Headers::Udp {
+                    from: SocketAddr::new(source, udp.source_port()),
+                    to: SocketAddr::new(destination, udp.destination_port()),
+                })
             }
-            Some(TransportSlice::Icmpv4(icmp)) => Some(format!("{hosts} ICMP {}", icmpv4(icmp))),
-            Some(TransportSlice::Icmpv6(icmp)) if is_housekeeping(icmp) || source == UNSPECIFIED => None,
-            Some(TransportSlice::Icmpv6(icmp)) => Some(format!("{hosts} ICMPv6 {}", icmpv6(icmp))),
+            Some(TransportSlice::Icmpv4(slice)) => icmp(icmpv4(slice)),
+            Some(TransportSlice::Icmpv6(slice)) if is_housekeeping(slice) || source == UNSPECIFIED => None,
+            Some(TransportSlice::Icmpv6(slice)) => icmp(icmpv6(slice)),
             Some(TransportSlice::Igmp(_)) | None => {
                 let (protocol, length) = net
                     .ip_payload_ref()
                     .map_or((IpNumber(0), 0), |inner| (inner.ip_number, inner.payload.len()));
                 let damaged = if sliced.stop_err.is_some() { "damaged " } else { "" };
-                Some(format!("{hosts} {damaged}{}, {}", protocol_name(protocol), count(length)))
+                let protocol = protocol_name(protocol);
+                let what = format!("{source} > {destination} {damaged}{protocol}, {}", count(length));
+                Some(Headers::Other { what })
             }
         }
     }
 
-    fn is_pure_ack(&mut self, tcp: &TcpSlice<'_>, from: SocketAddr, to: SocketAddr) -> bool {
+    fn is_pure_ack(&mut self, tcp: &Tcp, is_empty: bool) -> bool {
         if tcp.syn() {
             if tcp.ack() {
-                self.handshakes.insert((to, from));
+                self.handshakes.insert((tcp.to, tcp.from));
             }
             return false;
         }
-        let completes_a_handshake = self.handshakes.remove(&(from, to));
-        flags(tcp) == "ACK" && tcp.payload().is_empty() && !completes_a_handshake
+        let completes_a_handshake = self.handshakes.remove(&(tcp.from, tcp.to));
+        tcp.flags == ACK && is_empty && !completes_a_handshake
     }
 }
 
@@ -172,81 +183,6 @@ fn fragment(net: &LaxNetSlice<'_>) -> Option<(u16, usize)> {
         }
         _ => None,
     }
-}
-
-fn version(address: IpAddr) -> &'static str {
-    if address.is_ipv4() { "IPv4" } else { "IPv6" }
-}
-
-/// The flags that are set, those that open and end a connection first; `no flags` where none is.
-pub(crate) fn flags(tcp: &TcpSlice<'_>) -> String {
-    let names = [
-        (tcp.syn(), "SYN"),
-        (tcp.fin(), "FIN"),
-        (tcp.rst(), "RST"),
-        (tcp.psh(), "PSH"),
-        (tcp.urg(), "URG"),
-        (tcp.ack(), "ACK"),
-        (tcp.ece(), "ECE"),
-        (tcp.cwr(), "CWR"),
-    ];
-    let set: Vec<&str> = names.iter().filter(|(set, _)| *set).map(|(_, name)| *name).collect();
-    if set.is_empty() { "no flags".to_owned() } else { set.join(" ") }
-}
-
-fn datagram(udp: &UdpSlice<'_>) -> String {
-    if udp.payload().is_empty() { count(0) } else { payload(udp.payload()) }
-}
-
-fn payload(bytes: &[u8]) -> String {
-    format!("{} {}", count(bytes.len()), quoted(bytes, PAYLOAD_SHOWN))
-}
-
-fn count(bytes: usize) -> String {
-    match bytes {
-        1 => "1 byte".to_owned(),
-        _ => format!("{bytes} bytes"),
-    }
-}
-
-/// Bytes as a quoted string: text as it is, control characters and what is not UTF-8 escaped; at most about `shown`
-/// bytes of them, then `...`.
-pub(crate) fn quoted(bytes: &[u8], shown: usize) -> String {
-    let mut out = String::from('"');
-    let mut left = shown;
-    'chunks: for chunk in bytes.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            if left < character.len_utf8() {
-                break 'chunks;
-            }
-            left -= character.len_utf8();
-            match character {
-                '\n' => out.push_str("\\n"),
-                '\r' => out.push_str("\\r"),
-                '\t' => out.push_str("\\t"),
-                '"' => out.push_str("\\\""),
-                '\\' => out.push_str("\\\\"),
-                character if character.is_ascii_control() => {
-                    let _ = write!(out, "\\x{:02x}", u32::from(character));
-                }
-                // U+0080..=U+009F and the like: a terminal would obey them.
-                character if character.is_control() => out.extend(character.escape_unicode()),
-                character => out.push(character),
-            }
-        }
-        for byte in chunk.invalid() {
-            if left == 0 {
-                break 'chunks;
-            }
-            left -= 1;
-            let _ = write!(out, "\\x{byte:02x}");
-        }
-    }
-    out.push('"');
-    if bytes.len() > shown {
-        out.push_str("...");
-    }
-    out
 }
 
 /// Offset and length of `part` in `whole`, of which it is a slice.
@@ -365,7 +301,7 @@ mod tests {
     use crate::sample;
 
     fn line(frame: &str) -> String {
-        Decoder::new().packet(&sample::bytes(frame)).expect("not chatter").line
+        Decoder::new().packet(&sample::bytes(frame)).expect("not chatter").to_string()
     }
 
     #[test]
@@ -373,7 +309,7 @@ mod tests {
         let mut decoder = Decoder::new();
         let packets: Vec<Packet> =
             sample::TCP_IPV4.iter().filter_map(|frame| decoder.packet(&sample::bytes(frame))).collect();
-        let lines: Vec<&str> = packets.iter().map(|packet| packet.line.as_str()).collect();
+        let lines: Vec<String> = packets.iter().map(ToString::to_string).collect();
         assert_eq!(
             lines,
             [
@@ -431,7 +367,7 @@ mod tests {
     #[test]
     fn fragments_say_where_they_belong() {
         let [first, second] = sample::fragments_ipv4();
-        let line = |frame: &[u8]| Decoder::new().packet(frame).expect("not chatter").line;
+        let line = |frame: &[u8]| Decoder::new().packet(frame).expect("not chatter").to_string();
         assert_eq!(line(&first), "127.0.0.1 > 127.0.0.1 IPv4 fragment, offset 0, 1480 bytes");
         assert_eq!(line(&second), "127.0.0.1 > 127.0.0.1 IPv4 fragment, offset 1480, 528 bytes");
         let [first, second] = sample::fragments_ipv6();
@@ -442,7 +378,7 @@ mod tests {
     #[test]
     fn what_is_cut_off_or_unknown_still_gets_a_line() {
         let whole = sample::bytes(sample::TCP_IPV4[3]);
-        let cut = |length: usize| Decoder::new().packet(&whole[..length]).expect("not chatter").line;
+        let cut = |length: usize| Decoder::new().packet(&whole[..length]).expect("not chatter").to_string();
         assert_eq!(cut(5), "damaged Ethernet frame, 5 bytes");
         assert_eq!(cut(20), "Ethernet damaged IPv4, 20 bytes");
         assert_eq!(cut(44), "127.0.0.1 > 127.0.0.1 damaged TCP, 10 bytes");
@@ -479,14 +415,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_payload_is_escaped_and_cut() {
-        assert_eq!(quoted("Zürich\t\"\\\0\u{1b}\u{85}".as_bytes(), 64), r#""Zürich\t\"\\\x00\x1b\u{85}""#);
-        assert_eq!(quoted(b"ok\xff\xfe", 64), r#""ok\xff\xfe""#);
-        assert_eq!(quoted(&[b'x'; 65], 64), format!("\"{}\"...", "x".repeat(64)));
-        assert_eq!(quoted("aé".as_bytes(), 2), r#""a"..."#);
-    }
-
     proptest! {
         #[test]
         fn any_bytes_at_all(frame in proptest::collection::vec(any::<u8>(), 0..200)) {
@@ -509,7 +437,7 @@ mod tests {
             if let Some(packet) = Decoder::new().packet(&frame) {
                 let (offset, length) = packet.payload;
                 prop_assert!(frame.get(offset..offset + length).is_some());
-                prop_assert!(!packet.line.contains(['\n', '\r', '\x1b']));
+                prop_assert!(!packet.to_string().contains(['\n', '\r', '\x1b']));
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::io;
 use std::io::{IoSliceMut, PipeWriter};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
@@ -107,7 +108,7 @@ fn capture(
                     let Some(packet) = decoder.packet(frame) else {
                         continue;
                     };
-                    let what = What::Packet(packet);
+                    let what = What::Packet(Arc::new(packet));
                     let lane = Lane::Packets(interface.clone());
                     if events.send(Event { at, lane, what }).is_err() {
                         return;

@@ -1,7 +1,10 @@
 //! What was seen, where and when: the one type that terminals and observers send and that a replay consumes.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::SystemTime;
+
+use crate::record::packet::Packet;
 
 /// One thing that was seen. Events of one lane arrive in their own order; `at` orders events of different lanes.
 #[derive(Debug, Clone)]
@@ -79,28 +82,5 @@ pub enum What {
     /// Only terminals: the shell has ended.
     Closed,
     /// Only packets: one packet.
-    Packet(Packet),
-}
-
-/// One packet, as it passed the loopback interface.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Packet {
-    /// The whole frame, Ethernet header first.
-    pub bytes: Vec<u8>,
-    /// The packet in one line, as a page shows it.
-    pub line: String,
-    /// Offset and length of the payload of TCP or UDP in `bytes`; the length is 0 where there is none.
-    pub payload: (usize, usize),
-    /// Whether it is TCP, carries no payload, has ACK as its only flag and does not complete a handshake: when such a
-    /// packet is sent (at once, delayed, or merged with another) is the kernel's own business.
-    pub pure_ack: bool,
-}
-
-impl Packet {
-    /// What it carries: the payload of TCP or UDP.
-    #[must_use]
-    pub fn data(&self) -> &[u8] {
-        let (offset, length) = self.payload;
-        self.bytes.get(offset..).and_then(|rest| rest.get(..length)).unwrap_or_default()
-    }
+    Packet(Arc<Packet>),
 }

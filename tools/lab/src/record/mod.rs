@@ -1,3 +1,4 @@
 //! What was seen, as data.
 
 pub mod event;
+pub mod packet;

@@ -9,6 +9,7 @@ pub mod compare;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,8 @@ use crate::observe::packets::Packets;
 use crate::observe::syscalls::Syscalls;
 use crate::observe::terminal::Terminal;
 use crate::privilege;
-use crate::record::event::{Event, Interface, Lane, Packet, What};
+use crate::record::event::{Event, Interface, Lane, What};
+use crate::record::packet::{Packet, Tcp};
 use crate::show::frame;
 use crate::tools;
 
@@ -214,7 +216,7 @@ struct Stream {
 enum Seen {
     Line(String),
     Prompt(i32),
-    Packet(Packet),
+    Packet(Arc<Packet>),
 }
 
 /// Where on the page something stands.
@@ -249,7 +251,7 @@ struct Replay<'a> {
     renaming: Renaming,
     streams: BTreeMap<Lane, Stream>,
     /// Every packet of the page so far, by the interface that it passed.
-    packets: BTreeMap<Interface, Vec<Packet>>,
+    packets: BTreeMap<Interface, Vec<Arc<Packet>>>,
     /// Lines of the page, as block and line, that are pure ACKs.
     pure_acks: HashSet<(usize, usize)>,
     // Dropped in this order: programs, then those who watch them.
@@ -709,8 +711,9 @@ impl<'a> Replay<'a> {
 
     /// Whether any packet went the way of this one.
     fn flows(&self, line: &str) -> bool {
-        let way = line.split(" TCP ").next();
-        self.packets.values().flatten().any(|packet| packet.line.split(" TCP ").next() == way)
+        let way = line.split(" TCP ").next().unwrap_or_default();
+        let is_it = |tcp: &Tcp| format!("{} > {}", tcp.from, tcp.to) == way;
+        self.packets.values().flatten().any(|packet| packet.tcp().is_some_and(is_it))
     }
 
     /// What came after the last block of each stream.
@@ -727,7 +730,9 @@ impl<'a> Replay<'a> {
             for seen in stream.seen.drain(..) {
                 match seen {
                     Seen::Line(text) => came.push(Came { text, lenient: false }),
-                    Seen::Packet(packet) => came.push(Came { text: packet.line, lenient: packet.pure_ack }),
+                    Seen::Packet(packet) => {
+                        came.push(Came { text: packet.to_string(), lenient: packet.pure_ack });
+                    }
                     Seen::Prompt(status) => back = Some(status),
                 }
             }
@@ -856,7 +861,7 @@ impl<'a> Replay<'a> {
     /// Puts what was seen into its stream.
     fn file(&mut self, event: Event) {
         if let (What::Packet(packet), Lane::Packets(interface)) = (&event.what, &event.lane) {
-            self.packets.entry(interface.clone()).or_default().push(packet.clone());
+            self.packets.entry(interface.clone()).or_default().push(Arc::clone(packet));
         }
         let stream = self.stream(&event.lane);
         match event.what {
@@ -939,7 +944,7 @@ impl Stream {
     fn next(&mut self) -> Option<Came> {
         let came = match self.seen.front()? {
             Seen::Line(text) => Came { text: text.clone(), lenient: false },
-            Seen::Packet(packet) => Came { text: packet.line.clone(), lenient: packet.pure_ack },
+            Seen::Packet(packet) => Came { text: packet.to_string(), lenient: packet.pure_ack },
             Seen::Prompt(_) => return None,
         };
         self.seen.pop_front();

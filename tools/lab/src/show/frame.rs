@@ -18,8 +18,8 @@ use etherparse::{
     TransportSlice,
 };
 
-use crate::observe::decode::{flags, mac, quoted};
-use crate::record::event::Packet;
+use crate::observe::decode::mac;
+use crate::record::packet::{Packet, flag_names, quoted};
 
 /// How many bytes stand in one row.
 const ROW: usize = 8;
@@ -69,7 +69,7 @@ pub fn lines(frame: &[u8]) -> Vec<String> {
             }
             match &packet.transport {
                 Some(TransportSlice::Tcp(slice)) => {
-                    tcp(&mut rows, &mut rest, slice.header_slice().len(), &flags(slice));
+                    tcp(&mut rows, &mut rest, slice.header_slice().len());
                 }
                 Some(TransportSlice::Udp(_)) => udp(&mut rows, &mut rest),
                 Some(TransportSlice::Icmpv4(_)) => icmp(&mut rows, &mut rest, "ICMP"),
@@ -90,7 +90,7 @@ pub fn lines(frame: &[u8]) -> Vec<String> {
 /// What the packet carries, in the three lines in which every part shows what it received.
 #[must_use]
 pub fn payload(packet: &Packet) -> Vec<String> {
-    common::Dump(packet.data()).to_string().lines().map(str::to_owned).collect()
+    common::Dump(packet.payload()).to_string().lines().map(str::to_owned).collect()
 }
 
 /// The line with the bytes of a field that the kernel chose blanked to `..`, so that two runs compare equal.
@@ -298,7 +298,7 @@ fn ipv6_extension(rows: &mut Rows, rest: &mut &[u8], extension: &Ipv6ExtensionSl
     rows.field(rest, length, named("not taken apart here"));
 }
 
-fn tcp(rows: &mut Rows, rest: &mut &[u8], length: usize, flags: &str) {
+fn tcp(rows: &mut Rows, rest: &mut &[u8], length: usize) {
     rows.heading("TCP", length);
     rows.field(rest, 2, valued("source port"));
     rows.field(rest, 2, valued("destination port"));
@@ -308,7 +308,10 @@ fn tcp(rows: &mut Rows, rest: &mut &[u8], length: usize, flags: &str) {
         let words = number(bytes) >> 4;
         format!("header of {words} words ({} bytes)", words * 4)
     });
-    rows.field(rest, 1, |_| format!("flags: {flags}"));
+    rows.field(rest, 1, |bytes| {
+        let flags = bytes.first().copied().unwrap_or_default();
+        format!("flags: {}", flag_names(flags))
+    });
     rows.field(rest, 2, named("window"));
     rows.field(rest, 2, named("checksum"));
     rows.field(rest, 2, valued("urgent pointer"));

@@ -108,7 +108,7 @@ impl<W: Write> Lanes<W> {
                 }
             }
             (_, What::Line(line)) => Some(line.clone()),
-            (_, What::Packet(packet)) => Some(packet.line.clone()),
+            (_, What::Packet(packet)) => Some(packet.to_string()),
             _ => None,
         };
         if let Some(text) = text {

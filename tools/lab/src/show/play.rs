@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime};
@@ -15,7 +16,8 @@ use crate::error::{Error, Result};
 use crate::missing::Missing;
 use crate::network::Network;
 use crate::observe::syscalls::Syscalls;
-use crate::record::event::{Event, Interface, Lane, Packet, What};
+use crate::record::event::{Event, Interface, Lane, What};
+use crate::record::packet::Packet;
 use crate::replay::{self, Stage, Watcher};
 use crate::show::frame;
 use crate::show::lanes::{self, Lanes, PATIENCE};
@@ -92,7 +94,7 @@ struct Player<W> {
     /// The words of the page that have not been shown.
     prose: VecDeque<Prose>,
     /// The packets so far, where the page shows one of them by itself.
-    packets: BTreeMap<Interface, Vec<Packet>>,
+    packets: BTreeMap<Interface, Vec<Arc<Packet>>>,
     shows_one: bool,
     /// The block that is to play next.
     next: Option<Next>,
@@ -284,7 +286,7 @@ impl<W: Write> Watcher for Player<W> {
         if let (What::Packet(packet), Lane::Packets(interface)) = (&event.what, &event.lane)
             && self.shows_one
         {
-            self.packets.entry(interface.clone()).or_default().push(packet.clone());
+            self.packets.entry(interface.clone()).or_default().push(Arc::clone(packet));
         }
         self.lanes.see(event);
     }
