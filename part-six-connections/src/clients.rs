@@ -1,10 +1,9 @@
 //! For the designs whose calls sleep: one client from `recv` to `close`, and who is there.
 //!
 //! A thread that sleeps in `recv` sees no signal and looks at no flag. What reaches it is `shutdown` on its socket, by
-//! another thread: `recv` then gives what has already come and after that the end of file, so the client's thread
-//! finishes what is in flight and closes, as if the client had said it was done.
+//! another thread: `recv` then gives what has come and after that the end of file, as if the client were done.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -15,7 +14,7 @@ use common::stop::Stop;
 use nix::errno::Errno;
 use nix::sys::socket::sockopt::{ReceiveTimeout, SendTimeout};
 use nix::sys::socket::{MsgFlags, Shutdown, SockFlag, recv, send, setsockopt, shutdown};
-use nix::sys::time::TimeVal;
+use nix::sys::time::{TimeVal, TimeValLike};
 use tracing::{debug, info, warn};
 
 use crate::listener::{Accepted, accept};
@@ -34,7 +33,8 @@ pub struct Clients {
 
 #[derive(Debug, Default)]
 struct State {
-    present: BTreeSet<RawFd>,
+    /// Their sockets, which are closed by being taken from here.
+    present: BTreeMap<RawFd, OwnedFd>,
     tally: Tally,
     stopping: bool,
 }
@@ -94,17 +94,18 @@ impl Clients {
     fn admit(self: &Arc<Self>, socket: OwnedFd) -> Result<Client> {
         if let Some(idle) = self.options.idle {
             // The kernel's own alarm clock: a recv or send that sleeps for longer fails with EAGAIN.
-            let idle = TimeVal::new(idle.as_secs().try_into().unwrap_or(i64::MAX), 0);
+            let idle = TimeVal::seconds(idle.as_secs().try_into().unwrap_or(i64::MAX));
             setsockopt(&socket, ReceiveTimeout, &idle).context("setsockopt SO_RCVTIMEO")?;
             setsockopt(&socket, SendTimeout, &idle).context("setsockopt SO_SNDTIMEO")?;
         }
+        let descriptor = socket.as_raw_fd();
         let mut state = self.lock();
-        state.tally.connected(socket.as_raw_fd());
-        state.present.insert(socket.as_raw_fd());
+        state.tally.connected(descriptor);
         if state.stopping {
-            let _ = shutdown(socket.as_raw_fd(), Shutdown::Read);
+            let _ = shutdown(descriptor, Shutdown::Read);
         }
-        Ok(Client { socket, echoed: 0, clients: Arc::clone(self) })
+        state.present.insert(descriptor, socket);
+        Ok(Client { descriptor, echoed: 0, clients: Arc::clone(self) })
     }
 
     /// Lets everyone finish; the thread of [`until`](Self::until) is here after the stop.
@@ -112,12 +113,19 @@ impl Clients {
         let mut state = self.lock();
         state.stopping = true;
         self.changed.notify_all();
-        for &descriptor in &state.present {
-            let _ = shutdown(descriptor, Shutdown::Read);
+        let quiet = QUIET.as_millis().try_into().unwrap_or(i64::MAX);
+        for (&descriptor, socket) in &state.present {
+            // The next recv gives up when nothing has come for QUIET.
+            let _ = setsockopt(socket, ReceiveTimeout, &TimeVal::milliseconds(quiet));
+            // One that sleeps already has the old limit, and is woken. Only where nothing waits to be received: after
+            // this shutdown the kernel no longer tells the client when there is room again.
+            if recv(descriptor, &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT) == Err(Errno::EAGAIN) {
+                let _ = shutdown(descriptor, Shutdown::Read);
+            }
         }
         let waited = self.changed.wait_timeout_while(state, GRACE, |state| !state.present.is_empty());
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        for &descriptor in &state.present {
+        for &descriptor in state.present.keys() {
             let _ = shutdown(descriptor, Shutdown::Both);
         }
     }
@@ -136,7 +144,7 @@ impl Clients {
 /// One client. Dropped, it is closed.
 #[derive(Debug)]
 pub struct Client {
-    socket: OwnedFd,
+    descriptor: RawFd,
     /// Bytes that went back.
     echoed: u64,
     clients: Arc<Clients>,
@@ -146,11 +154,11 @@ impl Client {
     /// Echoes until the client's end of file, or until it is lost, and closes.
     pub fn serve(mut self) {
         let ended = self.echo();
-        self.clients.lock().tally.closed(self.descriptor(), self.echoed, ended);
+        self.clients.lock().tally.closed(self.descriptor, self.echoed, ended);
     }
 
     fn echo(&mut self) -> Result<()> {
-        let descriptor = self.socket.as_raw_fd();
+        let descriptor = self.descriptor;
         let (mut buffer, mut quiet) = ([0; BUFFER], false);
         loop {
             // recv: sleeps until something comes. 0 bytes are the client's end of file.
@@ -164,6 +172,7 @@ impl Client {
                 Ok(0) => return Ok(()),
                 Ok(received) => received,
                 Err(Errno::EINTR) => continue,
+                Err(Errno::EAGAIN) if self.clients.lock().stopping => return Ok(()),
                 Err(Errno::EAGAIN) => bail!("silent for longer than --idle allows"),
                 Err(errno) => return Err(errno).context("recv"),
             };
@@ -190,15 +199,15 @@ impl Client {
     /// Its descriptor, to speak of it.
     #[must_use]
     pub fn descriptor(&self) -> RawFd {
-        self.socket.as_raw_fd()
+        self.descriptor
     }
 }
 
 impl Drop for Client {
-    /// It leaves the list first and is closed after that, so that nobody shuts down a number which the kernel may have
-    /// given to the next client.
+    /// It leaves the list and is closed in one step: nobody can shut down a number that the kernel has given to the next
+    /// client meanwhile, and who waits for room finds a free descriptor.
     fn drop(&mut self) {
-        self.clients.lock().present.remove(&self.socket.as_raw_fd());
+        self.clients.lock().present.remove(&self.descriptor);
         self.clients.changed.notify_all();
     }
 }

@@ -9,6 +9,8 @@ use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv, send};
 use tracing::debug;
 
+use crate::QUIET;
+
 /// One client. What a sleeping thread kept on its stack stands here: 48 bytes, and `rest` only while there is one.
 #[derive(Debug)]
 pub struct Connection {
@@ -96,6 +98,12 @@ impl Connection {
     #[must_use]
     pub fn idle(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.active)
+    }
+
+    /// At the stop: whether it has been quiet for long enough, and has all of its echo.
+    #[must_use]
+    pub fn is_done(&self, now: Instant) -> bool {
+        !self.is_stalled() && self.idle(now) >= QUIET
     }
 
     /// Starts its clock anew.

@@ -33,8 +33,9 @@ pub const BUFFER: usize = 4096;
 /// How long a stopping server goes on for what is in flight before it cuts the rest off.
 pub const GRACE: Duration = Duration::from_secs(3);
 
-/// How long a client of a stopping server must have been silent to be done: what was on its way has come by then.
-pub const QUIET: Duration = Duration::from_millis(100);
+/// How long a client of a stopping server must have been silent to be done. What was on its way has come by then, also
+/// if TCP had to send it again, which it does after 200 ms at the earliest.
+pub const QUIET: Duration = Duration::from_millis(250);
 
 /// How long accepting pauses where no descriptor is left, unless a client leaves before.
 pub const PAUSE: Duration = Duration::from_secs(1);

@@ -5,7 +5,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
 use common::arguments::{Arguments, Error};
@@ -63,7 +63,6 @@ struct Server {
     connections: Vec<Option<Connection>>,
     present: usize,
     tally: Tally,
-    swept: Instant,
     buffer: [u8; BUFFER],
 }
 
@@ -78,7 +77,7 @@ fn serve(options: Options, edge: bool) -> Result<()> {
     epoll.add(&stop, interest(stop_fd, EpollFlags::EPOLLIN)).context("epoll_ctl")?;
     epoll.add(&listener, interest(listener_fd, EpollFlags::EPOLLIN)).context("epoll_ctl")?;
 
-    let (mut gate, mut was_open) = (Gate::new(options.most), true);
+    let (mut gate, mut was_open, mut swept) = (Gate::new(options.most), true, Instant::now());
     let mut server = Server::new(epoll, edge);
     loop {
         // Where there is no room for one more, we do not ask about the listener: it would be ready again and again.
@@ -101,8 +100,12 @@ fn serve(options: Options, edge: bool) -> Result<()> {
                 Accepted::Full(errno) => gate.pause(errno, server.present),
             }
         }
-        if let Some(idle) = options.idle {
-            server.close_silent(idle, || Err(anyhow!("silent for longer than --idle allows")));
+        // 7. idle: a look at everybody's clock, four times in each --idle. What is left out: a list in the order of the
+        //    clocks, which would show the silent ones without a look at the others.
+        if let Some(idle) = options.idle.filter(|idle| swept.elapsed() >= *idle / 4) {
+            let silent = || Err(anyhow!("silent for longer than --idle allows"));
+            server.close_all(|connection, now| connection.idle(now) >= idle, silent);
+            swept = Instant::now();
         }
     }
     server.epoll.delete(&stop).context("epoll_ctl")?;
@@ -112,8 +115,8 @@ fn serve(options: Options, edge: bool) -> Result<()> {
 
 impl Server {
     fn new(epoll: Epoll, edge: bool) -> Self {
-        let (connections, tally, swept) = (Vec::new(), Tally::default(), Instant::now());
-        Self { epoll, edge, connections, present: 0, tally, swept, buffer: [0; BUFFER] }
+        let (connections, tally) = (Vec::new(), Tally::default());
+        Self { epoll, edge, connections, present: 0, tally, buffer: [0; BUFFER] }
     }
 
     fn admit(&mut self, socket: OwnedFd) -> Result<()> {
@@ -194,33 +197,25 @@ impl Server {
         }
     }
 
-    /// Looks at everybody's clock, four times in each `idle`. What is left out: a list in the order of the clocks, which
-    /// would show the silent ones without a look at the others.
-    fn close_silent(&mut self, idle: Duration, ended: impl Fn() -> Result<()>) {
+    fn close_all(&mut self, which: impl Fn(&Connection, Instant) -> bool, ended: impl Fn() -> Result<()>) {
         let now = Instant::now();
-        if now.saturating_duration_since(self.swept) < idle / 4 {
-            return;
-        }
-        self.swept = now;
         for place in 0..self.connections.len() {
-            if self.connections[place].as_ref().is_some_and(|connection| connection.idle(now) >= idle) {
+            if self.connections[place].as_ref().is_some_and(|connection| which(connection, now)) {
                 self.close(place, ended());
             }
         }
     }
 
-    /// 7. stop: no new clients. Those who are here get the echo of what has come and of what is still on its way, until
+    /// 8. stop: no new clients. Those who are here get the echo of what has come and of what is still on its way, until
     ///    they are quiet, or until we have waited long enough.
     fn finish(mut self) -> Result<()> {
         let now = Instant::now();
         self.connections.iter_mut().flatten().for_each(|connection| connection.touch(now));
         while self.present > 0 && now.elapsed() < GRACE {
             self.turn(timeout([Some(QUIET / 4)]))?;
-            self.close_silent(QUIET, || Ok(()));
+            self.close_all(Connection::is_done, || Ok(()));
         }
-        for place in 0..self.connections.len() {
-            self.close(place, Err(anyhow!("cut off at the stop")));
-        }
+        self.close_all(|_, _| true, || Err(anyhow!("cut off at the stop")));
         self.tally.stopped();
         Ok(())
     }

@@ -80,7 +80,8 @@ fn serve(options: Options) -> Result<()> {
             }
         }
         if let Some(idle) = options.idle {
-            server.close_silent(idle, || Err(anyhow!("silent for longer than --idle allows")));
+            let silent = || Err(anyhow!("silent for longer than --idle allows"));
+            server.close(|connection, now| connection.idle(now) >= idle, silent);
         }
     }
 
@@ -90,8 +91,8 @@ fn serve(options: Options) -> Result<()> {
     let now = Instant::now();
     server.connections.iter_mut().for_each(|connection| connection.touch(now));
     while !server.connections.is_empty() && now.elapsed() < GRACE {
-        server.turn([], timeout([server.next_timeout(QUIET)]))?;
-        server.close_silent(QUIET, || Ok(()));
+        server.turn([], timeout([Some(QUIET / 4)]))?;
+        server.close(Connection::is_done, || Ok(()));
     }
     for connection in server.connections.drain(..) {
         let late = Err(anyhow!("cut off at the stop"));
@@ -137,9 +138,9 @@ impl Server {
     }
 
     /// 5. idle: nobody's clock rings by itself; after every sleep we look at all of them.
-    fn close_silent(&mut self, idle: Duration, ended: impl Fn() -> Result<()>) {
+    fn close(&mut self, which: impl Fn(&Connection, Instant) -> bool, ended: impl Fn() -> Result<()>) {
         let now = Instant::now();
-        for connection in self.connections.extract_if(.., |connection| connection.idle(now) >= idle) {
+        for connection in self.connections.extract_if(.., |connection| which(connection, now)) {
             self.tally.closed(connection.descriptor(), connection.echoed, ended());
         }
     }

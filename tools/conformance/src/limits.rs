@@ -2,7 +2,8 @@
 
 #![expect(missing_docs, reason = "the names say what is tested")]
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::ErrorKind::{self, Interrupted, TimedOut, WouldBlock};
+use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
@@ -42,7 +43,8 @@ pub fn idle_spares_who_speaks(design: &Design) {
         exchange(&mut speaks, b"still there");
         match silent.read(&mut [0]) {
             Ok(0) => break,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            // Interrupted: this process was frozen and thawed.
+            Err(error) if matches!(error.kind(), WouldBlock | TimedOut | Interrupted) => {}
             other => panic!("the silent client got {other:?}"),
         }
     }
