@@ -49,7 +49,7 @@ fn receive(address: SocketAddr, bits: u8, wait_all: bool) -> Result<()> {
     info!("Listening on {}", listener.local_addr().context("getsockname")?);
     let (connection, _) = listener.accept().context("accept")?;
 
-    // 1. the length: one recv, and in the order of this machine. Both are wrong.
+    // 1. length: one recv, and in the order of this machine. Both are wrong.
     let mut bytes = [0; 8];
     let width = usize::from(bits / 8);
     recv(connection.as_raw_fd(), &mut bytes[..width], MsgFlags::empty()).context("recv")?;
@@ -59,10 +59,10 @@ fn receive(address: SocketAddr, bits: u8, wait_all: bool) -> Result<()> {
     };
     info!("length: {length}");
 
-    // 2. memory for all of it, because a stranger says so.
+    // 2. memory: for all of it, because a stranger says so.
     let mut content = vec![0; usize::try_from(length)?];
 
-    // 3. the content: one recv. It gives what has come by now, or, asked so, sleeps until its buffer is full.
+    // 3. content: one recv. It gives what has come by now, or, asked so, sleeps until its buffer is full.
     let flags = if wait_all { MsgFlags::MSG_WAITALL } else { MsgFlags::empty() };
     let received = recv(connection.as_raw_fd(), &mut content, flags).context("recv")?;
     info!("received {received} of {length} bytes");

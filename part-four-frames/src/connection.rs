@@ -100,7 +100,7 @@ impl<'a> Connection<'a> {
     /// # Errors
     /// [`Torn`]: it ended before.
     pub fn recv_exact(&self, field: &'static str, buffer: &mut [u8]) -> Result<(), Torn> {
-        // 1. recv: gives what has come, and that may be a piece. So again, into the rest of the buffer, until it is full.
+        // 1. recv_exact: recv gives what has come, and that may be a piece. So again, into the rest of the buffer, until it is full.
         let mut filled = 0;
         while filled < buffer.len() {
             filled += self.recv(&mut buffer[filled..]).map_err(|end| Torn {
@@ -136,7 +136,7 @@ impl<'a> Connection<'a> {
         if shutdown(self.socket.as_raw_fd(), Shutdown::Write).is_err() {
             return;
         }
-        // 3. recv: what the peer still sends is thrown away. With bytes unread, close would send RST instead of FIN,
+        // 3. drain: what the peer still sends is thrown away. With bytes unread, close would send RST instead of FIN,
         //    and our last word might be lost with it (RFC 2525, section 2.17). Half a minute must do.
         let (begun, mut buffer) = (Instant::now(), [0; 4096]);
         while begun.elapsed() < CLOSE_TIMEOUT {

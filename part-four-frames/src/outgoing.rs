@@ -108,7 +108,7 @@ pub fn send_all(socket: &OwnedFd, mut rest: &[u8]) -> Result<Flow> {
 /// Whether the receiver has answered already, and not with `kept`: then the rest need not be sent.
 #[must_use]
 pub fn has_refused(socket: &OwnedFd) -> bool {
-    // 3. recv: looks at the first byte that has come, leaves it where it is (MSG_PEEK), and does not wait for one.
+    // 3. peek: recv looks at the first byte that has come, leaves it where it is (MSG_PEEK), and does not wait for one.
     let mut status = [0];
     match recv(socket.as_raw_fd(), &mut status, MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT) {
         Ok(0) => true,
@@ -130,7 +130,7 @@ pub fn finish(socket: &OwnedFd, server: SocketAddr, name: &str) -> Result<()> {
         Err(errno) => return Err(errno).context("shutdown"),
     }
 
-    // 5. recv: the answer has a status, a length and a text. It may come in pieces like everything else.
+    // 5. answer: it has a status, a length and a text. It may come in pieces like everything else.
     let mut head = [0; 3];
     recv_answer(socket, server, &mut head)?;
     let [status, length @ ..] = head;

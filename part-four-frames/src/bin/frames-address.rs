@@ -43,8 +43,8 @@ fn show_all(name: &str) -> Result<()> {
 }
 
 fn show(address: SocketAddr) {
-    // 2. the structure that bind and connect give to the kernel, field by field. `to_ne_bytes` takes a number apart
-    //    into its bytes as they lie in memory.
+    // 2. sockaddr_in, sockaddr_in6: the structure that bind and connect give to the kernel, field by field.
+    //    `to_ne_bytes` takes a number apart into its bytes as they lie in memory.
     match address {
         SocketAddr::V4(v4) => {
             let structure = SockaddrIn::from(v4);
@@ -52,7 +52,7 @@ fn show(address: SocketAddr) {
             info!("{address}: AF_INET, {} bytes", size_of_val(raw));
             info!("  family: {}", raw.sin_family);
             show_port(raw.sin_port);
-            // 3. the address: 32 bits in network order, whatever the machine's own order is.
+            // 3. s_addr: 32 bits in network order, whatever the machine's own order is.
             let number = raw.sin_addr.s_addr;
             info!("  address bytes: {:?}", number.to_ne_bytes());
             info!("    as a number of this machine: {number}");

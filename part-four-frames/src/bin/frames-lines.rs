@@ -67,7 +67,7 @@ fn echo_lines(connection: &Connection) {
         }
         pieces += 1;
 
-        // 2. find the line feed: every whole line that is there now.
+        // 2. split: at each line feed; every whole line that is there now.
         while let Some(length) = buffer[..filled].iter().position(|&byte| byte == b'\n') {
             info!("line of {length} bytes in {pieces} pieces: {}", Text(&buffer[..length]));
 
@@ -84,7 +84,7 @@ fn echo_lines(connection: &Connection) {
             pieces = 0;
         }
 
-        // 4. a bound: without one, a client that never sends a line feed takes all the memory that there is.
+        // 4. limit: without one, a client that never sends a line feed takes all the memory that there is.
         if filled > LINE_LIMIT {
             return warn!("a line of more than {LINE_LIMIT} bytes: closing");
         }

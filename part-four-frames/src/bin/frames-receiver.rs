@@ -77,7 +77,7 @@ fn serve(options: &Options) -> Result<()> {
     }
     let stop = Stop::on_signals().context("catch SIGINT and SIGTERM")?;
 
-    // 1. open: socket to listen, as in part one.
+    // 1. listen: socket, bind and listen as in part one, with one option more.
     let listener = Listener::open(options.address, options.v6only)?;
 
     // 2. accept: one client after another. What is left out: a client that sends a byte now and then keeps its turn,
@@ -97,7 +97,7 @@ fn serve(options: &Options) -> Result<()> {
             }
         };
 
-        // 3. send: the answer, also to a client that we refuse; and only then a close that does not reset.
+        // 3. answer: also to a client that we refuse; and only then a close that does not reset.
         if let Err(end) = connection.send_all(&answer.encode()) {
             warn!("send the answer: {end}");
         }
@@ -109,23 +109,23 @@ fn serve(options: &Options) -> Result<()> {
 
 /// Receives one frame and keeps its content in `folder`. What was kept, or the answer that says why nothing was.
 fn receive(connection: &Connection, folder: &Path, limit: u64) -> Result<String, Answer> {
-    // 4. recv_exact: the length of the name. Four bytes, in however many pieces they come.
+    // 4. name_length: four bytes, in however many pieces they come.
     let mut bytes = [0; 4];
     connection.recv_exact("name length", &mut bytes)?;
     let length = name_length(bytes)?;
 
-    // 5. recv_exact: the name. It has 255 bytes at most by now, so room for it can be reserved.
+    // 5. name: it has 255 bytes at most by now, so room for it can be reserved.
     let mut bytes = vec![0; length];
     connection.recv_exact("name", &mut bytes)?;
     let name = check_name(&bytes)?;
 
-    // 6. recv_exact: the length of the content, compared with our limit before anything is done about it.
+    // 6. content_length: compared with our limit before anything is done about it.
     let mut bytes = [0; 8];
     connection.recv_exact("content length", &mut bytes)?;
     let length = content_length(bytes, limit)?;
     info!("{name:?}: {length} bytes announced");
 
-    // 7. recv: the content, through a buffer that stays small, into a file that does not have its name yet.
+    // 7. content: through a buffer that stays small, into a file that does not have its name yet.
     let mut part = PartFile::begin(folder, &name)?;
     let (mut buffer, mut checksum) = (vec![0; CHUNK], crc32fast::Hasher::new());
     let (mut received, mut pieces) = (0, 0_u64);
@@ -142,9 +142,8 @@ fn receive(connection: &Connection, folder: &Path, limit: u64) -> Result<String,
         received += piece as u64;
         pieces += 1;
     }
-    info!("received {received} bytes in {pieces} pieces");
 
-    // 8. recv_exact: the sender's checksum must be ours. It finds accidents, not malice: anybody can compute one.
+    // 8. checksum: the sender's must be ours. It finds accidents, not malice: anybody can compute one.
     let mut bytes = [0; 4];
     connection.recv_exact("checksum", &mut bytes)?;
     let (theirs, ours) = (u32::from_be_bytes(bytes), checksum.finalize());
@@ -153,8 +152,9 @@ fn receive(connection: &Connection, folder: &Path, limit: u64) -> Result<String,
             "checksum {theirs:#010x}: the content that came has {ours:#010x}"
         )));
     }
+    info!("received {received} bytes in {pieces} pieces, checksum right");
 
-    // 9. recv: the end of the stream, which is the sender's half-close. One frame a connection, and nothing behind it.
+    // 9. end: the end of the stream is the sender's half-close. One frame a connection, and nothing behind it.
     match connection.recv(&mut buffer) {
         Err(End::EndOfFile) => {}
         Ok(_) => return Err(Answer::broken("something follows the frame: one frame a connection".into())),

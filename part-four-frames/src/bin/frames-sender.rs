@@ -73,12 +73,12 @@ fn send_file(options: &Options) -> Result<()> {
     // 3. connect_to_any: each of them in turn, until one takes us.
     let (socket, server) = connect_to_any(&addresses)?;
 
-    // 4. send: the header, in one call, so that it can go in one segment.
+    // 4. header: in one call, so that it can go in one segment.
     let bytes = header.encode(options.order);
     let mut flow = send_all(&socket, &bytes)?;
     info!("Sent the header, {} bytes", bytes.len());
 
-    // 5. read, send: the content through a buffer of ours. That is two copies for each byte, and we see it: the
+    // 5. content: through a buffer of ours. That is two copies for each byte, and we see it: the
     //    checksum costs nothing extra. A receiver that refuses says so before the end, and we stop.
     let (mut buffer, mut checksum) = (vec![0; CHUNK], crc32fast::Hasher::new());
     let mut progress = Progress::of(header.content_length());
@@ -105,7 +105,7 @@ fn send_file(options: &Options) -> Result<()> {
         }
     }
 
-    // 6. send: the checksum, if all of the content has gone.
+    // 6. checksum: if all of the content has gone.
     if progress.left() == 0 && flow == Flow::Open {
         let checksum = checksum.finalize();
         send_all(&socket, &options.order.u32(checksum))?;

@@ -78,7 +78,7 @@ Before it, in a first terminal: cargo run -p part-four-frames
         // 3. connect_to_any: each of them in turn, until one takes us.
         let (socket, server) = connect_to_any(&addresses)?;
 
-        // 4. send: the header, in one call.
+        // 4. header: in one call.
         let bytes = header.encode(ByteOrder::Big);
         send_all(&socket, &bytes)?;
         info!("Sent the header, {} bytes", bytes.len());
@@ -104,7 +104,7 @@ Before it, in a first terminal: cargo run -p part-four-frames
             }
         }
 
-        // 6. send: the checksum.
+        // 6. checksum: the one of step 1.
         if progress.left() == 0 {
             send_all(&socket, &checksum.to_be_bytes())?;
             info!("Sent the content, {} bytes, CRC-32 {checksum:#010x}", progress.sent());
