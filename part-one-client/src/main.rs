@@ -30,7 +30,7 @@ Before it, in a first terminal: cargo run -p part-one-server
 ";
 
 /// How many seconds a server may keep silent while it owes us bytes; time enough to type an answer into `nc -l`.
-const PATIENCE: u32 = 30;
+const TIMEOUT: u32 = 30;
 
 fn main() -> ExitCode {
     program::run(
@@ -67,7 +67,7 @@ fn talk(server: SocketAddr, message: &[u8]) -> Result<()> {
     let mut rest = message;
     while !rest.is_empty() {
         match send(socket.as_raw_fd(), rest, MsgFlags::empty()) {
-            Ok(taken) => rest = rest.get(taken..).unwrap_or_default(),
+            Ok(taken) => rest = &rest[taken..],
             Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno).with_context(|| format!("send to {server}")),
         }
@@ -84,7 +84,7 @@ fn talk(server: SocketAddr, message: &[u8]) -> Result<()> {
             Ok(0) => break,
             Ok(received) => {
                 info!("received {received} bytes");
-                info!("{}", Dump(buffer.get(..received).unwrap_or_default()));
+                info!("{}", Dump(&buffer[..received]));
                 (echoed, silent_seconds) = (echoed + received, 0);
             }
             Err(Errno::EINTR) => {}
@@ -92,15 +92,13 @@ fn talk(server: SocketAddr, message: &[u8]) -> Result<()> {
                 info!("Server keeps the connection open: closing first");
                 return Ok(());
             }
-            Err(Errno::EAGAIN) if silent_seconds + 1 < PATIENCE => silent_seconds += 1,
-            Err(Errno::EAGAIN) => bail!(
-                "recv from {server} after {echoed} of {} bytes: silent for {PATIENCE} seconds",
-                message.len()
-            ),
-            failed => {
-                failed.with_context(|| {
-                    format!("recv from {server} after {echoed} of {} bytes", message.len())
-                })?;
+            Err(Errno::EAGAIN) if silent_seconds + 1 < TIMEOUT => silent_seconds += 1,
+            Err(errno) => {
+                let why = match errno {
+                    Errno::EAGAIN => format!("silent for {TIMEOUT} seconds"),
+                    errno => errno.to_string(),
+                };
+                bail!("recv from {server} after {echoed} of {} bytes: {why}", message.len());
             }
         }
         if echoed > message.len() {

@@ -42,14 +42,13 @@ fn serve(address: SocketAddr) -> Result<()> {
     let mut buffer = [0; 1024];
     let received = connection.read(&mut buffer).context("recv")?;
     info!("received {received} bytes");
-    let message = buffer.get(..received).unwrap_or_default();
-    if message.is_empty() {
+    if received == 0 {
         return Ok(());
     }
-    info!("{}", Dump(message));
+    info!("{}", Dump(&buffer[..received]));
 
     // 4. write_all: send, again and again until everything is taken.
-    connection.write_all(message).context("send")?;
+    connection.write_all(&buffer[..received]).context("send")?;
     info!("Sent {received} bytes back to client");
     Ok(())
 }

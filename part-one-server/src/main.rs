@@ -64,16 +64,15 @@ fn serve(address: SocketAddr) -> Result<()> {
     let received = recv(connection.as_raw_fd(), &mut buffer, MsgFlags::empty())
         .with_context(|| format!("recv from descriptor {}", connection.as_raw_fd()))?;
     info!("received {received} bytes");
-    let message = buffer.get(..received).unwrap_or_default();
-    if message.is_empty() {
+    if received == 0 {
         // Not an empty message but the end of the stream: the client has closed its side.
         return Ok(());
     }
-    info!("{}", Dump(message));
+    info!("{}", Dump(&buffer[..received]));
 
     // 8. send: hands the bytes to the kernel, which may take fewer; 1024 fit into the empty buffer of a new
     //    connection. Rust ignores SIGPIPE, so a client that is gone is an error here and does not kill us.
-    let sent = send(connection.as_raw_fd(), message, MsgFlags::empty())
+    let sent = send(connection.as_raw_fd(), &buffer[..received], MsgFlags::empty())
         .with_context(|| format!("send to descriptor {}", connection.as_raw_fd()))?;
     info!("Sent {sent} bytes back to client");
 

@@ -5,7 +5,7 @@
 mod support;
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use harness::process::BOUND;
 use support::{Checked, State, exercise};
@@ -22,6 +22,74 @@ fn exchange(server: SocketAddr, message: &[u8]) -> io::Result<Vec<u8>> {
 
 fn lesson() -> State {
     State::lesson("part-one-server", "part-one-server")
+}
+
+#[test]
+fn exercise_1_another_port() {
+    if !harness::private::network("exercise_1_another_port", &[]) {
+        return;
+    }
+    exercise(&lesson(), "the port is 6797", &lesson().with(&["127.0.0.1:0"]), |server| -> Checked {
+        let mut server = server.start(&[])?;
+        let address = server.wait_for_address("Socket bound to address: ")?;
+        server.wait_for("Listening")?;
+        assert_eq!(exchange(address, b"hello")?, b"hello");
+        match address.port() {
+            0 => Err("the server does not say which port it got".into()),
+            6797 => Err("the port is 6797, not one that the kernel chose".into()),
+            _ => Ok(()),
+        }
+    });
+}
+
+#[test]
+fn exercise_2_ipv6() {
+    if !harness::private::network("exercise_2_ipv6", &[]) {
+        return;
+    }
+    exercise(&lesson(), "is no address of IPv6", &lesson().with(&["[::1]:6797"]), |server| -> Checked {
+        let mut server = server.start(&[])?;
+        let address = server.wait_for_address("Socket bound to address: ")?;
+        server.wait_for("Listening")?;
+        let client = State::lesson("part-one-client", "part-one-client");
+        let client = client.start(&[&address.to_string(), "hello"])?.end()?;
+        assert!(client.status.success(), "{client:?}");
+        if client.lines.iter().any(|line| line.starts_with("Connected from [::1]:")) {
+            return Ok(());
+        }
+        Err(format!("{address} is no address of IPv6").into())
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn exercise_3_who_closes_first() {
+    if !harness::private::network("exercise_3_who_closes_first", &[]) {
+        return;
+    }
+    // What is tried is a client: one that reads the end of the stream, and one that makes it.
+    let waits: fn(TcpStream) = |mut client| {
+        client.write_all(b"hello").unwrap();
+        client.read_to_end(&mut Vec::new()).unwrap();
+    };
+    exercise(&waits, "TIME-WAIT is on the server's port", &(drop as fn(TcpStream)), |client| -> Checked {
+        let (server, address) = lesson().serve()?;
+        client(TcpStream::connect(address)?);
+        server.end()?;
+        // The table of /proc/net/tcp: state 06 is TIME_WAIT, and a port is in hexadecimal.
+        let table = std::fs::read_to_string("/proc/self/net/tcp")?;
+        let resting = |side: usize| {
+            let port = format!(":{:04X}", address.port());
+            table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).any(|row| {
+                row.get(3) == Some(&"06") && row.get(side).is_some_and(|address| address.ends_with(&port))
+            })
+        };
+        match (resting(1), resting(2)) {
+            (false, true) => Ok(()),
+            (true, false) => Err("TIME-WAIT is on the server's port".into()),
+            other => Err(format!("TIME-WAIT on the server's side and on the client's: {other:?}").into()),
+        }
+    });
 }
 
 #[test]
@@ -44,4 +112,31 @@ fn exercise_4_a_server_that_stays() {
             Ok(())
         },
     );
+}
+
+#[test]
+fn exercise_5_the_whole_line() {
+    let answer = State::answer(env!("CARGO_BIN_EXE_part-one-5"));
+    exercise(&lesson(), "\"Hello\" came back", &answer, |server| -> Checked {
+        let (_server, address) = server.serve()?;
+        let mut client = TcpStream::connect(address)?;
+        client.write_all(b"Hello")?;
+        client.shutdown(Shutdown::Write)?;
+        let mut echo = String::new();
+        client.read_to_string(&mut echo)?;
+        if !echo.is_empty() {
+            return Err(format!("{echo:?} came back, and there was no line feed").into());
+        }
+
+        let (mut server, address) = server.serve()?;
+        let mut client = TcpStream::connect(address)?;
+        client.write_all(b"Hel")?;
+        server.wait_for("received 3 bytes")?;
+        client.write_all(b"lo\n")?;
+        client.read_to_string(&mut echo)?;
+        if echo != "Hello\n" {
+            return Err(format!("{echo:?} came back for Hel and lo").into());
+        }
+        Ok(())
+    });
 }
