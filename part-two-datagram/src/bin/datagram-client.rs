@@ -1,7 +1,7 @@
 //! Part two, the client: each message one datagram, tried until its echo comes.
 //!
-//! `socket`, perhaps `connect`, `sendto`, `recvfrom`. Read `talk` and `ask` from top to bottom; the page beside them
-//! is `docs/part-two.md`.
+//! `socket`, perhaps `connect`, `sendto`, `recvfrom`. Read `talk`, `ask` and `echoed` from top to bottom; the page
+//! beside them is `docs/part-two.md`.
 
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -36,14 +36,14 @@ Usage: datagram-client [OPTIONS] [ADDR] [MESSAGE...]
 Before it, in a first terminal: cargo run -p part-two-datagram
 ";
 
-/// Where the doubling of the wait ends.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// Where the doubling of the timeout ends.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    program::run(env!("CARGO_BIN_NAME"), HELP, Wish::from_words, |wish| talk(&wish))
+    program::run(env!("CARGO_BIN_NAME"), HELP, Options::parse, |options| talk(&options))
 }
 
-struct Wish {
+struct Options {
     server: SocketAddr,
     messages: Vec<String>,
     connect: bool,
@@ -51,8 +51,8 @@ struct Wish {
     tries: u32,
 }
 
-impl Wish {
-    fn from_words(words: &mut Arguments) -> Result<Self, arguments::Error> {
+impl Options {
+    fn parse(words: &mut Arguments) -> Result<Self, arguments::Error> {
         let (mut server, mut messages) = (None, Vec::new());
         let (mut connect, mut timeout, mut tries) = (false, 250, 4);
         while let Some(word) = words.word()? {
@@ -73,88 +73,100 @@ impl Wish {
     }
 }
 
-fn talk(wish: &Wish) -> Result<()> {
+fn talk(options: &Options) -> Result<()> {
     // 1. socket: in the family of the server's address, for datagrams. No bind: the first sendto gives it a port.
-    let family = if wish.server.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let family = if options.server.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let socket =
         socket(family, SockType::Datagram, SockFlag::empty(), SockProtocol::Udp).context("socket")?;
     info!("Socket file descriptor: {}", socket.as_raw_fd());
 
     // 2. connect: sends nothing and asks nobody. The kernel writes the peer's address into the socket; from then on
     //    it hands over that peer's datagrams only, and the ICMP errors that ours bring back.
-    if wish.connect {
-        connect(socket.as_raw_fd(), &SockaddrStorage::from(wish.server))
-            .with_context(|| format!("connect {}", wish.server))?;
-        info!("Connected to {}: no packet was sent", wish.server);
+    if options.connect {
+        connect(socket.as_raw_fd(), &SockaddrStorage::from(options.server))
+            .with_context(|| format!("connect {}", options.server))?;
+        info!("Connected to {}: no packet was sent", options.server);
     }
 
     let (mut answered, mut sent) = (0, 0);
-    for message in &wish.messages {
-        let (answer, tries) = ask(&socket, wish, message.as_bytes())?;
+    for message in &options.messages {
+        let (answer, tries) = ask(&socket, options, message.as_bytes())?;
         answered += usize::from(answer);
         sent += tries;
     }
-    let messages = wish.messages.len();
+    let messages = options.messages.len();
     info!("{answered} of {messages} messages answered, {sent} datagrams sent");
     if answered < messages {
-        bail!("{} of {messages} answers from {} are missing", messages - answered, wish.server);
+        bail!("{} of {messages} answers from {} are missing", messages - answered, options.server);
     }
     // 7. close: the owner of the descriptor ends here. The server is not told: there was no connection.
     Ok(())
 }
 
 /// One message, sent until its echo comes or the tries are used up: whether it came, and how many it took.
-fn ask(socket: &OwnedFd, wish: &Wish, message: &[u8]) -> Result<(bool, u32)> {
-    let server = SockaddrStorage::from(wish.server);
+fn ask(socket: &OwnedFd, options: &Options, message: &[u8]) -> Result<(bool, u32)> {
+    let server = SockaddrStorage::from(options.server);
     let began = Instant::now();
-    let mut buffer = vec![0; u16::MAX.into()];
-    let mut patience = wish.timeout;
-    for attempt in 1..=wish.tries {
+    let mut timeout = options.timeout;
+    for attempt in 1..=options.tries {
         // 3. sendto: one call, one datagram: all of it is taken, or it is an error. A connected socket takes send.
         let none = MsgFlags::empty();
-        let (call, sent) = if wish.connect {
+        let (call, sent) = if options.connect {
             ("send", send(socket.as_raw_fd(), message, none))
         } else {
             ("sendto", sendto(socket.as_raw_fd(), message, &server, none))
         };
         let sent = sent.with_context(|| format!("{call} {server}, {} bytes", message.len()))?;
-        info!("Sent {sent} bytes to {server}, try {attempt} of {}", wish.tries);
+        info!("Sent {sent} bytes to {server}, try {attempt} of {}", options.tries);
 
-        let mut now = Instant::now();
-        let deadline = now + patience;
-        while now < deadline {
-            // 4. setsockopt: recvfrom sleeps for what is left of this try's time; others may have spoken in between.
-            //    0 would mean for ever.
-            let left = TimeVal::microseconds((deadline - now).as_micros().max(1).try_into()?);
-            setsockopt(socket, ReceiveTimeout, &left).context("setsockopt SO_RCVTIMEO")?;
-
-            // 5. recvfrom: takes one datagram and its sender, who may be anybody.
-            let datagram = recvfrom::<SockaddrStorage>(socket.as_raw_fd(), &mut buffer);
-            now = Instant::now();
-            let (received, peer) = match datagram {
-                Ok((received, Some(peer))) => (received, peer),
-                Err(Errno::EAGAIN) => break,
-                Ok((_, None)) | Err(Errno::EINTR) => continue,
-                Err(errno) => return Err(errno).with_context(|| format!("recvfrom {server}")),
-            };
-            if peer != server {
-                warn!("ignored {received} bytes from {peer}: a stranger; our server is {server}");
-                continue;
-            }
-            let answer = buffer.get(..received).unwrap_or_default();
-            let took = (now - began).as_secs_f64() * 1e3;
-            info!("received {received} bytes from {peer} in {took:.1} ms");
-            info!("{}", Dump(answer));
-
-            // 6. compare: an answer does not say which try it answers, nor which message: it may be late, or a
-            //    double. What differs is not ours. (A protocol for more than echoes numbers its messages.)
-            if answer == message {
-                return Ok((true, attempt));
-            }
-            warn!("ignored: this is not the echo of our {} bytes", message.len());
+        if echoed(socket, &server, message, began, timeout)? {
+            return Ok((true, attempt));
         }
-        warn!("no answer from {server} within {} ms", patience.as_millis());
-        patience = patience.saturating_mul(2).min(LONGEST_WAIT.max(wish.timeout));
+        warn!("no answer from {server} within {} ms", timeout.as_millis());
+        timeout = timeout.saturating_mul(2).min(LONGEST_TIMEOUT.max(options.timeout));
     }
-    Ok((false, wish.tries))
+    Ok((false, options.tries))
+}
+
+/// Whether the echo of `message` comes within `timeout`.
+fn echoed(
+    socket: &OwnedFd,
+    server: &SockaddrStorage,
+    message: &[u8],
+    began: Instant,
+    timeout: Duration,
+) -> Result<bool> {
+    let mut buffer = vec![0; u16::MAX.into()];
+    let mut now = Instant::now();
+    let deadline = now + timeout;
+    while now < deadline {
+        // 4. setsockopt: recvfrom sleeps for what is left of this try's time; others may have spoken in between.
+        //    0 would mean for ever.
+        let left = TimeVal::microseconds((deadline - now).as_micros().max(1).try_into()?);
+        setsockopt(socket, ReceiveTimeout, &left).context("setsockopt SO_RCVTIMEO")?;
+
+        // 5. recvfrom: takes one datagram and its sender, who may be anybody.
+        let datagram = recvfrom::<SockaddrStorage>(socket.as_raw_fd(), &mut buffer);
+        now = Instant::now();
+        let (received, peer) = match datagram {
+            Ok((received, Some(peer))) => (received, peer),
+            Err(Errno::EAGAIN) => break,
+            Ok((_, None)) | Err(Errno::EINTR) => continue,
+            Err(errno) => return Err(errno).with_context(|| format!("recvfrom {server}")),
+        };
+        if peer != *server {
+            warn!("ignored {received} bytes from {peer}: a stranger; our server is {server}");
+            continue;
+        }
+        info!("received {received} bytes from {peer} in {:.1} ms", (now - began).as_secs_f64() * 1e3);
+        info!("{}", Dump(&buffer[..received]));
+
+        // 6. compare: an answer does not say which try it answers, nor which message: it may be late, or a double.
+        //    What differs is not ours. (A protocol for more than echoes numbers its messages.)
+        if buffer[..received] == *message {
+            return Ok(true);
+        }
+        warn!("ignored: this is not the echo of our {} bytes", message.len());
+    }
+    Ok(false)
 }

@@ -1,11 +1,11 @@
-//! Part two, the server: every datagram of every peer, echoed.
+//! Part two, the server that stays: it stops when it is asked to, and it knows when a datagram did not fit.
 //!
-//! `socket`, `bind`, `recvmsg`, `sendto`, and the close. Read `serve` from top to bottom; the page beside it is
+//! `socket`, `bind`, `poll`, `recvmsg`, `sendto`, and the close. Lay it beside `datagram-echo.rs`; the page beside it is
 //! `docs/part-two.md`.
 
 use std::io::IoSliceMut;
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use common::arguments::{Arg, Arguments, DEFAULT_ADDRESS, address, number};
 use common::stop::Stop;
 use common::{Dump, arguments, program};
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::sockopt::Ipv6V6Only;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType};
 use nix::sys::socket::{SockaddrIn, SockaddrIn6, SockaddrStorage};
@@ -39,17 +40,17 @@ Beside it, in a second terminal: cargo run -p part-two-datagram --bin datagram-c
 ";
 
 fn main() -> ExitCode {
-    program::run(env!("CARGO_BIN_NAME"), HELP, Wish::from_words, |wish| serve(&wish))
+    program::run(env!("CARGO_BIN_NAME"), HELP, Options::parse, serve)
 }
 
-struct Wish {
+struct Options {
     address: SocketAddr,
     buffer: u16,
     v6only: bool,
 }
 
-impl Wish {
-    fn from_words(words: &mut Arguments) -> Result<Self, arguments::Error> {
+impl Options {
+    fn parse(words: &mut Arguments) -> Result<Self, arguments::Error> {
         // UDP's length field has 16 bits: no datagram is longer.
         let (mut place, mut buffer, mut v6only) = (None, u16::MAX, false);
         while let Some(word) = words.word()? {
@@ -64,8 +65,7 @@ impl Wish {
     }
 }
 
-fn serve(wish: &Wish) -> Result<()> {
-    let address = wish.address;
+fn serve(Options { address, buffer, v6only }: Options) -> Result<()> {
     // 1. socket: in this family, for datagrams. It will serve every peer: nothing is listened for or accepted.
     let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let socket =
@@ -74,7 +74,7 @@ fn serve(wish: &Wish) -> Result<()> {
     info!("Socket file descriptor: {}", socket.as_raw_fd());
 
     // 2. setsockopt: a socket of IPv6 takes IPv4 peers as well, as ::ffff:a.b.c.d, unless it is told not to.
-    if wish.v6only {
+    if v6only {
         setsockopt(&socket, Ipv6V6Only, &true).context("setsockopt IPV6_V6ONLY")?;
     }
 
@@ -90,57 +90,79 @@ fn serve(wish: &Wish) -> Result<()> {
     }
     info!("Waiting for datagrams...");
 
-    let mut buffer = vec![0; wish.buffer.into()];
+    let mut buffer = vec![0; buffer.into()];
     let (mut received, mut answered) = (0_u64, 0_u64);
-    // 5. poll: sleeps until a datagram is in the queue, or until Ctrl-C or SIGTERM.
-    while stop.wait_for(&socket).context("poll")? {
-        // 6. recvmsg: recvfrom with more answers: one datagram and its sender, and whether all of it fitted. What did
-        //    not is gone; with MSG_TRUNC Linux says the real length all the same. MSG_DONTWAIT, since the datagram
-        //    that woke us may be found damaged only now, and dropped.
-        let mut parts = [IoSliceMut::new(&mut buffer)];
-        let flags = MsgFlags::MSG_TRUNC | MsgFlags::MSG_DONTWAIT;
-        let taken = match recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, None, flags) {
-            Ok(taken) => taken,
-            Err(Errno::EAGAIN | Errno::EINTR) => continue,
-            Err(errno) => {
-                warn!("recvmsg: {errno}");
-                // Should the error stay, this is a loop that turns ten times a second.
-                thread::sleep(Duration::from_millis(100));
-                continue;
-            }
+    loop {
+        // 5. poll: sleeps until one of two descriptors has something to read: the socket, or the request to stop.
+        let mut ready =
+            [PollFd::new(socket.as_fd(), PollFlags::POLLIN), PollFd::new(stop.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut ready, PollTimeout::NONE) {
+            Err(Errno::EINTR) => continue,
+            polled => polled.context("poll")?,
         };
-        let (length, truncated) = (taken.bytes, taken.flags.contains(MsgFlags::MSG_TRUNC));
-        let Some(peer) = taken.address else { continue };
-        received += 1;
-        let datagram = buffer.get(..length).unwrap_or(&buffer);
-        info!("received {} bytes from {peer}", datagram.len());
-        if length > datagram.len() {
-            warn!("truncated: the datagram had {length} bytes, {} are lost", length - datagram.len());
-        } else if truncated {
-            warn!("truncated: this system does not say how many bytes are lost");
+        if ready[1].any() == Some(true) {
+            break;
         }
-        // None at all is a datagram too, not an end: without a connection nothing can end.
-        info!("{}", Dump(datagram));
 
-        // 7. sendto: an echo of an echo never ends, and a sender is easily forged. So no answer to where a service
-        //    may answer in turn: a port below 1024, or our own. (To port 0 nothing can be sent at all.)
-        if port(&peer) < 1024 || port(&peer) == port(&bound) {
-            warn!("not answered: at {peer} may be an echo service, and the two of us would never end");
-            continue;
-        }
-        match sendto(socket.as_raw_fd(), datagram, &peer, MsgFlags::MSG_DONTWAIT) {
-            Ok(sent) => {
-                answered += 1;
-                info!("Sent {sent} bytes back to {peer}");
-            }
-            // One peer's trouble, or the network's: the others go on.
-            Err(errno) => warn!("sendto {peer}: {errno}"),
+        let Some((length, peer)) = receive(&socket, &mut buffer) else { continue };
+        received += 1;
+        if answer(&socket, &buffer[..length], &peer, &bound) {
+            answered += 1;
         }
     }
 
     // 8. close: the owner of the descriptor ends here. What was still in the queue is gone, and nobody is told.
     info!("Stopped: {received} datagrams received, {answered} answered");
     Ok(())
+}
+
+/// One datagram: how many bytes of the buffer it fills, and who sent it.
+fn receive(socket: &OwnedFd, buffer: &mut [u8]) -> Option<(usize, SockaddrStorage)> {
+    // 6. recvmsg: recvfrom with more answers: one datagram, its sender, and whether all of it fitted. What did not is
+    //    gone; with MSG_TRUNC Linux says the real length all the same. MSG_DONTWAIT, since the datagram that woke us
+    //    may be found damaged only now, and dropped.
+    let mut parts = [IoSliceMut::new(buffer)];
+    let flags = MsgFlags::MSG_TRUNC | MsgFlags::MSG_DONTWAIT;
+    let (length, peer, truncated) =
+        match recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, None, flags) {
+            Ok(taken) => (taken.bytes, taken.address?, taken.flags.contains(MsgFlags::MSG_TRUNC)),
+            Err(Errno::EAGAIN | Errno::EINTR) => return None,
+            Err(errno) => {
+                warn!("recvmsg: {errno}");
+                // Should the error stay, the server tries ten times a second.
+                thread::sleep(Duration::from_millis(100));
+                return None;
+            }
+        };
+    let kept = length.min(buffer.len());
+    info!("received {kept} bytes from {peer}");
+    if length > kept {
+        warn!("truncated: the datagram had {length} bytes, {} are lost", length - kept);
+    } else if truncated {
+        warn!("truncated: this system does not say how many bytes are lost");
+    }
+    // None at all is a datagram too, not an end: without a connection nothing can end.
+    info!("{}", Dump(&buffer[..kept]));
+    Some((kept, peer))
+}
+
+/// Echoes one datagram; whether it was sent.
+fn answer(socket: &OwnedFd, datagram: &[u8], peer: &SockaddrStorage, bound: &SockaddrStorage) -> bool {
+    // 7. sendto: an echo of an echo never ends, and a sender is easily forged. So no answer to where a service
+    //    may answer in turn: a port below 1024, or our own. (To port 0 nothing can be sent at all.)
+    if port(peer) < 1024 || port(peer) == port(bound) {
+        warn!("not answered: at {peer} may be an echo service, and the two of us would never end");
+        return false;
+    }
+    match sendto(socket.as_raw_fd(), datagram, peer, MsgFlags::MSG_DONTWAIT) {
+        Ok(sent) => info!("Sent {sent} bytes back to {peer}"),
+        // One peer's trouble, or the network's: the others go on.
+        Err(errno) => {
+            warn!("sendto {peer}: {errno}");
+            return false;
+        }
+    }
+    true
 }
 
 /// The port in an address of IPv4 or IPv6; a socket of these families meets no others.
