@@ -1,6 +1,5 @@
 //! What every part needs and no part teaches.
 //!
-//! * [`fd`]: descriptors with an owner.
 //! * [`dump`]: bytes as decimal, hex and string.
 //! * [`logging`]: how a part speaks.
 //! * [`program`]: the door of every program: `--help`, `--version`, exit codes.
@@ -14,7 +13,6 @@
 
 pub mod arguments;
 pub mod dump;
-pub mod fd;
 pub mod logging;
 pub mod program;
 pub mod stop;

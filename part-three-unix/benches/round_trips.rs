@@ -47,11 +47,7 @@ const KINDS: [Kind; 5] = [
         let (ours, theirs) = UnixDatagram::pair()?;
         thread::spawn(move || {
             let mut buffer = vec![0; size];
-            while theirs
-                .recv(&mut buffer)
-                .and_then(|received| theirs.send(buffer.get(..received).unwrap_or_default()))
-                .is_ok()
-            {}
+            while theirs.recv(&mut buffer).and_then(|received| theirs.send(&buffer[..received])).is_ok() {}
         });
         Ok(Box::new(move |message, buffer| {
             ours.send(message)?;
@@ -63,9 +59,7 @@ const KINDS: [Kind; 5] = [
         thread::spawn(move || {
             let mut buffer = vec![0; size];
             while let Ok(received @ 1..) = recv(theirs.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
-                if send(theirs.as_raw_fd(), buffer.get(..received).unwrap_or_default(), MsgFlags::empty())
-                    .is_err()
-                {
+                if send(theirs.as_raw_fd(), &buffer[..received], MsgFlags::empty()).is_err() {
                     break;
                 }
             }
@@ -94,11 +88,7 @@ const KINDS: [Kind; 5] = [
         ours.set_read_timeout(Some(Duration::from_secs(5)))?;
         thread::spawn(move || {
             let mut buffer = vec![0; size];
-            while theirs
-                .recv(&mut buffer)
-                .and_then(|received| theirs.send(buffer.get(..received).unwrap_or_default()))
-                .is_ok()
-            {}
+            while theirs.recv(&mut buffer).and_then(|received| theirs.send(&buffer[..received])).is_ok() {}
         });
         Ok(Box::new(move |message, buffer| {
             ours.send(message)?;
@@ -119,11 +109,11 @@ fn stream<S: Read + Write + Send + 'static>(mut ours: S, mut theirs: S, size: us
 }
 
 fn main() -> ExitCode {
-    program::run(env!("CARGO_CRATE_NAME"), HELP, wish, |(size, rounds)| measure(size, rounds))
+    program::run(env!("CARGO_CRATE_NAME"), HELP, parse, |(size, rounds)| measure(size, rounds))
 }
 
 /// The size of a message, and how many rounds: one, as a trial, where this is not run by `cargo bench`.
-fn wish(words: &mut Arguments) -> Result<(usize, usize), Error> {
+fn parse(words: &mut Arguments) -> Result<(usize, usize), Error> {
     let (mut size, mut rounds) = (64, 1);
     while let Some(word) = words.word()? {
         match word {

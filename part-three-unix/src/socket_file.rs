@@ -3,63 +3,37 @@
 //! `bind` makes the file, and nothing removes it: neither `close` nor the end of the process. So a server meets the
 //! file of an earlier run, or of a server that still runs, or something that is no socket at all.
 
-use std::fs::File;
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
-use nix::sys::stat::{FileStat, SFlag, lstat};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, connect, socket};
+use nix::sys::stat::{FileStat, Mode, SFlag, lstat, umask};
 use nix::unistd::unlink;
 use tracing::{info, warn};
 
 use crate::address::Shown;
 
-/// How long another server may take to start.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// A place where `bind` can make its file. Hold it until the server answers.
-#[derive(Debug)]
-pub struct Claim(
-    /// While we hold the lock of the folder, no other of our servers looks at it: otherwise both find the same stale
-    /// file, and the later `unlink` takes the new file of the first. A folder that cannot be locked is used without.
-    #[expect(dead_code, reason = "unlocks when it ends")]
-    Option<Flock<File>>,
-);
-
 /// Makes sure that nothing stands at `address`: a socket that nobody answers is stale and is removed.
 ///
 /// # Errors
 /// A server answers there, or what stands there is no socket. Both are left alone.
-pub fn claim(address: &UnixAddr) -> Result<Claim> {
+pub fn remove_stale(address: &UnixAddr) -> Result<()> {
     // A name without a file goes with its socket: there is nothing to find.
-    let Some(path) = address.path() else { return Ok(Claim(None)) };
+    let Some(path) = address.path() else { return Ok(()) };
     let name = Shown(address);
 
-    // 1. flock: of two servers that start at once, the second looks when the first has done.
-    let folder =
-        path.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
-    let lock = match folder.and_then(open_folder) {
-        Some(folder) => lock(folder).with_context(|| format!("flock the folder of {name}"))?,
-        None => None,
-    };
-
-    // 2. lstat: looks at what stands there, and does not follow a link. Only a socket may be touched: connecting to a
+    // 1. lstat: looks at what stands there, and does not follow a link. Only a socket may be touched: connecting to a
     //    plain file says ECONNREFUSED too.
     let found = match lstat(path) {
-        Err(Errno::ENOENT) => return Ok(Claim(lock)),
+        Err(Errno::ENOENT) => return Ok(()),
         found => found.with_context(|| format!("lstat {name}"))?,
     };
     if let Some(kind) = no_socket(&found) {
         bail!("lstat {name}: {kind} stands there, not a socket: it is left alone, choose another path");
     }
 
-    // 3. connect: asks whether a server lives. The kernel looks for the socket first and at its type second, and
+    // 2. connect: asks whether a server lives. The kernel looks for the socket first and at its type second, and
     //    connecting a datagram socket sends nothing: a server of any type answers, and notices nothing.
     let probe = socket(AddressFamily::Unix, SockType::Datagram, SockFlag::empty(), None).context("socket")?;
     match connect(probe.as_raw_fd(), address) {
@@ -72,33 +46,12 @@ pub fn claim(address: &UnixAddr) -> Result<Claim> {
         }
     }
 
-    // 4. unlink: takes the name away.
+    // 3. unlink: takes the name away. What is left out: another server may have bound its socket here since we looked,
+    //    or may not have come to its listen yet; this would take its file. A lock on the folder, held from the look
+    //    until listen, keeps two such servers apart (flock(2)).
     unlink(path).with_context(|| format!("unlink {name}"))?;
     info!("Removed a stale socket file: nobody answered at {name}");
-    Ok(Claim(lock))
-}
-
-/// Only a folder, and without a wait: opening a pipe would sleep for somebody who writes to it.
-fn open_folder(path: &Path) -> Option<File> {
-    let flags = OFlag::O_DIRECTORY | OFlag::O_NONBLOCK;
-    File::options().read(true).custom_flags(flags.bits()).open(path).ok()
-}
-
-/// Waits for the lock of the folder, though not for ever: whoever may read a folder may lock it.
-fn lock(mut folder: File) -> Result<Option<Flock<File>>> {
-    let begun = Instant::now();
-    loop {
-        folder = match Flock::lock(folder, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => return Ok(Some(lock)),
-            Err((_, Errno::EAGAIN)) if begun.elapsed() > PATIENCE => {
-                bail!("another process has held it for {PATIENCE:?}")
-            }
-            Err((folder, Errno::EAGAIN | Errno::EINTR)) => folder,
-            // This file system has no locks.
-            Err(_) => return Ok(None),
-        };
-        thread::sleep(Duration::from_millis(20));
-    }
+    Ok(())
 }
 
 fn no_socket(found: &FileStat) -> Option<&'static str> {
@@ -110,6 +63,17 @@ fn no_socket(found: &FileStat) -> Option<&'static str> {
         SFlag::S_IFIFO => Some("a pipe"),
         _ => Some("a device"),
     }
+}
+
+/// `bind`, with the rules of every socket file: what is stale goes, and only this user may write to the new one.
+///
+/// # Errors
+/// As [`remove_stale`], and what `bind(2)` lists.
+pub fn bind_file(socket: &OwnedFd, address: &UnixAddr) -> Result<Option<SocketFile>> {
+    remove_stale(address)?;
+    umask(Mode::from_bits_truncate(0o177));
+    bind(socket.as_raw_fd(), address).with_context(|| format!("bind {}", Shown(address)))?;
+    SocketFile::made_at(address)
 }
 
 /// The file that our `bind` has made. It is removed when this ends, if it is still ours.
@@ -136,7 +100,7 @@ impl SocketFile {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         let (Some(path), name) = (self.address.path(), Shown(&self.address)) else { return };
-        // Somebody may have removed our file and begun a server of his own there: that file is his.
+        // Somebody may have removed our file and begun a server of their own there: that file is theirs.
         let removed = match lstat(path) {
             Ok(found) if (found.st_dev, found.st_ino) == (self.made.st_dev, self.made.st_ino) => unlink(path),
             Ok(_) => return warn!("{name} is another's by now: it is left alone"),

@@ -12,16 +12,16 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::Stdio;
 
-use common::fd::RecvmsgError;
 use harness::folder::tempdir;
 use harness::process::{Process, command};
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use nix::unistd::getuid;
+use part_three_unix::rights::RecvmsgError;
 use support::*;
 
 fn giver(folder: &Path, file: &str) -> Process {
-    let mut giver = start(folder, PASS, &["give", file, "s"]);
+    let mut giver = start(folder, GIVE, &[file, "s"]);
     giver.wait_for("Listening on s").unwrap();
     giver
 }
@@ -38,12 +38,12 @@ fn the_taker_reads_what_it_has_no_right_to_open() {
     // From now on nobody may open it.
     fs::set_permissions(folder.path().join("secret.txt"), Permissions::from_mode(0o000)).unwrap();
 
-    let mut cat = unprivileged(folder.path(), PASS);
-    cat.args(["child", "secret.txt"]);
+    let mut cat = unprivileged(folder.path(), GIVE);
+    cat.arg("secret.txt");
     let refused = Process::spawn(cat).unwrap().end().unwrap();
-    assert_eq!(refused.errors, "unix-pass: open \"secret.txt\": Permission denied (os error 13)\n");
+    assert_eq!(refused.errors, "unix-give: open \"secret.txt\": Permission denied (os error 13)\n");
 
-    let taken = run_unprivileged(folder.path(), PASS, &["take", "s"]);
+    let taken = run_unprivileged(folder.path(), TAKE, &["s"]);
     assert_eq!((taken.status.code(), taken.errors.as_str()), (Some(0), ""));
     let said = [
         "received \"secret.txt\" and descriptor 4",
@@ -64,8 +64,8 @@ fn both_processes_have_the_same_file() {
     let folder = tempdir().unwrap();
     secret(folder.path());
     let giver = giver(folder.path(), "secret.txt");
-    let mut taker = command(PASS);
-    taker.current_dir(folder.path()).args(["take", "--hold", "s"]).stdin(Stdio::piped());
+    let mut taker = command(TAKE);
+    taker.current_dir(folder.path()).args(["--hold", "s"]).stdin(Stdio::piped());
     let mut taker = Process::spawn(taker).unwrap();
     taker.wait_for("Holding descriptor 4 until Enter").unwrap();
     if Path::new("/proc/self/fd").exists() {
@@ -84,7 +84,7 @@ fn both_processes_have_the_same_file() {
     taker.child().stdin.take().unwrap().write_all(b"\n").unwrap();
     assert_eq!(taker.end().unwrap().status.code(), Some(0));
     // One open file has one position: the next taker finds the end.
-    let next = run(folder.path(), PASS, &["take", "s"]);
+    let next = run(folder.path(), TAKE, &["s"]);
     assert!(next.lines.ends_with(&["read 0 bytes".into()]) && !said(&next, "read 11 bytes"), "{next:?}");
     stop(giver);
 }
@@ -101,7 +101,7 @@ fn a_thousand_takers_leave_no_descriptor_behind() {
         let mut name = [0; 64];
         // EINTR: with a timeout set, a stopped process that goes on gets it (signal(7)).
         let message = loop {
-            match common::fd::recvmsg(&taker, &mut name, 1) {
+            match part_three_unix::rights::recvmsg(&taker, &mut name, 1) {
                 Err(RecvmsgError::Call(Errno::EINTR)) => {}
                 message => break message.unwrap(),
             }
@@ -118,7 +118,7 @@ fn a_thousand_takers_leave_no_descriptor_behind() {
     }
     let mut content = String::new();
     let taker = UnixStream::connect(folder.path().join("s")).unwrap();
-    let mut message = common::fd::recvmsg(&taker, &mut [0; 64], 1).unwrap();
+    let mut message = part_three_unix::rights::recvmsg(&taker, &mut [0; 64], 1).unwrap();
     File::from(message.descriptors.remove(0)).read_to_string(&mut content).unwrap();
     assert_eq!(content, "top secret\n");
     until("every connection is closed", || descriptors_of(&giver) == before);
@@ -129,7 +129,7 @@ fn a_thousand_takers_leave_no_descriptor_behind() {
 fn take_from(send: impl FnOnce(&UnixStream)) -> harness::process::Ended {
     let folder = tempdir().unwrap();
     let listener = UnixListener::bind(folder.path().join("s")).unwrap();
-    let taker = start(folder.path(), PASS, &["take", "s"]);
+    let taker = start(folder.path(), TAKE, &["s"]);
     let (connection, _) = listener.accept().unwrap();
     send(&connection);
     drop(connection);
@@ -153,15 +153,15 @@ fn surplus_descriptors_are_closed_and_said() {
     }
     let ended = take_from(|connection| send_descriptors(connection, 100));
     assert_eq!(ended.status.code(), Some(1));
-    assert!(ended.errors.starts_with("unix-pass: recvmsg: MSG_CTRUNC: "), "{}", ended.errors);
+    assert!(ended.errors.starts_with("unix-take: recvmsg: MSG_CTRUNC: "), "{}", ended.errors);
 }
 
 #[test]
 fn a_message_without_a_descriptor_is_named() {
     let ended = take_from(|mut connection| connection.write_all(b"just words").unwrap());
-    assert_eq!(ended.errors, "unix-pass: recvmsg: 10 bytes and no descriptor\n");
+    assert_eq!(ended.errors, "unix-take: recvmsg: 10 bytes and no descriptor\n");
     let ended = take_from(|_| ());
-    assert_eq!(ended.errors, "unix-pass: recvmsg: 0 bytes and no descriptor\n");
+    assert_eq!(ended.errors, "unix-take: recvmsg: 0 bytes and no descriptor\n");
     assert_eq!(ended.status.code(), Some(1));
 }
 
@@ -172,10 +172,10 @@ fn at_the_limit_of_descriptors_nothing_comes() {
     secret(folder.path());
     let giver = giver(folder.path(), "secret.txt");
     let mut shell = command("sh");
-    shell.current_dir(folder.path()).args(["-c", "ulimit -n 4; exec \"$1\" take s", "sh", PASS]);
+    shell.current_dir(folder.path()).args(["-c", "ulimit -n 4; exec \"$1\" s", "sh", TAKE]);
     let ended = Process::spawn(shell).unwrap().end().unwrap();
     assert_eq!(ended.status.code(), Some(1));
-    assert!(ended.errors.starts_with("unix-pass: recvmsg: MSG_CTRUNC: "), "{}", ended.errors);
+    assert!(ended.errors.starts_with("unix-take: recvmsg: MSG_CTRUNC: "), "{}", ended.errors);
     stop(giver);
 }
 
@@ -183,7 +183,7 @@ fn at_the_limit_of_descriptors_nothing_comes() {
 fn a_parent_and_its_child_need_no_name() {
     let folder = tempdir().unwrap();
     secret(folder.path());
-    let parent = run(folder.path(), PASS, &["child", "secret.txt"]);
+    let parent = run(folder.path(), SOCKETPAIR, &["secret.txt"]);
     assert_eq!((parent.status.code(), parent.errors.as_str()), (Some(0), ""));
     let said = [
         "Socket pair: descriptors 3 and 4",
@@ -202,12 +202,13 @@ fn a_parent_and_its_child_need_no_name() {
 #[test]
 fn what_cannot_be_given_is_named() {
     let folder = tempdir().unwrap();
-    for role in ["give", "child"] {
-        let ended = run(folder.path(), PASS, &[role, "nothing"]);
-        assert_eq!(ended.errors, "unix-pass: open \"nothing\": No such file or directory (os error 2)\n");
+    for (program, name) in [(GIVE, "unix-give"), (SOCKETPAIR, "unix-socketpair")] {
+        let ended = run(folder.path(), program, &["nothing"]);
+        let missing = format!("{name}: open \"nothing\": No such file or directory (os error 2)\n");
+        assert_eq!(ended.errors, missing);
     }
-    let ended = run(folder.path(), PASS, &["take", "nobody"]);
-    assert_eq!(ended.errors, "unix-pass: connect nobody: ENOENT: No such file or directory\n");
-    let ended = run(folder.path(), PASS, &["take", "-"]);
-    assert_eq!(ended.errors, "unix-pass: recvmsg: ENOTSOCK: Socket operation on non-socket\n");
+    let ended = run(folder.path(), TAKE, &["nobody"]);
+    assert_eq!(ended.errors, "unix-take: connect nobody: ENOENT: No such file or directory\n");
+    let ended = run(folder.path(), SOCKETPAIR, &["--child"]);
+    assert_eq!(ended.errors, "unix-socketpair: recvmsg: ENOTSOCK: Socket operation on non-socket\n");
 }

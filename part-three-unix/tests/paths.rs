@@ -7,7 +7,6 @@ mod support;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{Read, Write};
-use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
@@ -17,9 +16,7 @@ use std::process::Command;
 use harness::folder::tempdir;
 use harness::private::settings;
 use harness::process::{Process, command, installed};
-use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::Signal;
-use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
 use support::*;
 
 /// A server of this part, what it is called with before its path, and what it says when it is there.
@@ -28,8 +25,8 @@ type Program = (&'static str, &'static [&'static str], &'static str);
 const SERVERS: [Program; 4] = [
     (SERVER, &[], "Listening for incoming connections..."),
     (DATAGRAM_SERVER, &[], "Waiting for datagrams..."),
-    (SEQPACKET, &["serve"], "Listening on "),
-    (PASS, &["give", "/dev/null"], "Listening on "),
+    (SEQPACKET_SERVER, &[], "Listening on "),
+    (GIVE, &["/dev/null"], "Listening on "),
 ];
 
 fn start_at(folder: &Path, (program, arguments, _): Program, path: &str) -> Process {
@@ -433,56 +430,6 @@ fn a_name_without_a_file() {
         stop(serving(folder.path(), program, &name));
         assert!(!taken());
     }
-}
-
-#[test]
-fn the_lock_is_held_as_long_as_the_claim() {
-    let folder = tempdir().unwrap();
-    let lock = || Flock::lock(fs::File::open(folder.path()).unwrap(), FlockArg::LockExclusiveNonblock);
-    let address = UnixAddr::new(&folder.path().join("s")).unwrap();
-    let claim = part_three_unix::socket_file::claim(&address).unwrap();
-    assert!(lock().is_err());
-    drop(claim);
-    assert!(lock().is_ok());
-}
-
-/// The second looks when the first has done, and not before.
-#[test]
-fn between_bind_and_listen_a_server_is_protected_by_the_lock() {
-    let folder = tempdir().unwrap();
-    let lock = Flock::lock(fs::File::open(folder.path()).unwrap(), FlockArg::LockExclusive)
-        .map_err(|(_, e)| e)
-        .unwrap();
-    let listener = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
-    bind(listener.as_raw_fd(), &UnixAddr::new(&folder.path().join("s")).unwrap()).unwrap();
-    let mut second = start_at(folder.path(), SERVERS[0], "s");
-    second.wait_for("Socket file descriptor: 3").unwrap();
-    // It must be seen to wait: it has the folder open, and we have its lock.
-    if Path::new("/proc/self/fd").exists() {
-        let fds = format!("/proc/{}/fd", second.id());
-        let place = folder.path().canonicalize().unwrap();
-        let has_folder = || {
-            let mut fds = fs::read_dir(&fds).unwrap();
-            fds.any(|fd| fs::read_link(fd.unwrap().path()).is_ok_and(|target| target == place))
-        };
-        until("the second server waits", has_folder);
-    }
-    listen(&listener, Backlog::new(1).unwrap()).unwrap();
-    drop(lock);
-    let ended = second.end().unwrap();
-    assert!(ended.errors.contains("a server answers there"), "{ended:?}");
-    assert!(folder.path().join("s").exists());
-}
-
-#[test]
-fn a_folder_that_somebody_else_has_locked_is_not_waited_for_in_vain() {
-    let folder = tempdir().unwrap();
-    let _lock = Flock::lock(fs::File::open(folder.path()).unwrap(), FlockArg::LockExclusive)
-        .map_err(|(_, e)| e)
-        .unwrap();
-    let ended = start_at(folder.path(), SERVERS[0], "s").end().unwrap();
-    assert_eq!(ended.errors, "unix-server: flock the folder of s: another process has held it for 5s\n");
-    assert_eq!(ended.status.code(), Some(1));
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn socat_talks_to_every_server() {
     assert!(said(&ended, "received 5 bytes from me"), "{ended:?}");
     assert!(said(&ended, "received 6 bytes from nobody"), "{ended:?}");
 
-    let seqpacket = serving(folder.path(), SEQPACKET, &["serve", "seqpacket"], "Listening");
+    let seqpacket = serving(folder.path(), SEQPACKET_SERVER, &["seqpacket"], "Listening");
     let address = "UNIX-CONNECT:seqpacket,type=5";
     assert_eq!(output(folder.path(), "socat", &["-t20", "-", address], b"Hello"), b"Hello");
     stop(seqpacket);
@@ -117,7 +117,7 @@ print([s.recvfrom(100) for _ in range(3)])",
     assert_eq!(said, "[(b'one', 'datagram'), (b'', 'datagram'), (b'three', 'datagram')]\n");
     stop(datagram);
 
-    let seqpacket = serving(folder.path(), SEQPACKET, &["serve", "seqpacket"], "Listening");
+    let seqpacket = serving(folder.path(), SEQPACKET_SERVER, &["seqpacket"], "Listening");
     let said = python(
         "\
 s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -130,7 +130,7 @@ print(s.recv(100), s.recv(100))",
     stop(seqpacket);
 
     std::fs::write(folder.path().join("secret.txt"), "top secret\n").unwrap();
-    let giver = serving(folder.path(), PASS, &["give", "secret.txt", "pass"], "Listening");
+    let giver = serving(folder.path(), GIVE, &["secret.txt", "pass"], "Listening");
     let said = python(
         "\
 s = socket.socket(socket.AF_UNIX)

@@ -17,7 +17,7 @@ use nix::sys::time::{TimeVal, TimeValLike};
 use support::*;
 
 fn seqpacket_server(folder: &Path) -> Process {
-    let mut server = start(folder, SEQPACKET, &["serve", "s"]);
+    let mut server = start(folder, SEQPACKET_SERVER, &["s"]);
     server.wait_for("Listening on s").unwrap();
     server
 }
@@ -42,8 +42,10 @@ fn take(client: &OwnedFd) -> Vec<u8> {
 #[test]
 fn the_transcript_of_an_exchange() {
     let folder = tempdir().unwrap();
-    let server = seqpacket_server(folder.path());
-    let client = run(folder.path(), SEQPACKET, &["talk", "s", "one", "two"]);
+    let mut server = seqpacket_server(folder.path());
+    let client = run(folder.path(), SEQPACKET_CLIENT, &["s", "one", "two"]);
+    // The stop goes first: asked for now, it might come before the client's end of file.
+    server.wait_for("received 0 bytes").unwrap();
     let (one, two) = (common::Dump(b"one").to_string(), common::Dump(b"two").to_string());
     assert_eq!((client.status.code(), client.errors.as_str()), (Some(0), ""));
     let said = [
@@ -100,7 +102,7 @@ fn an_empty_message_reads_as_the_end() {
     let connection = client(folder.path(), SockType::SeqPacket).unwrap();
     give(&connection, b"");
     assert_eq!(take(&connection), b"", "the server has closed");
-    let refused = run(folder.path(), SEQPACKET, &["talk", "s", "one", ""]);
+    let refused = run(folder.path(), SEQPACKET_CLIENT, &["s", "one", ""]);
     assert_eq!(refused.status.code(), Some(2));
     assert!(refused.errors.contains("an empty message cannot be sent"), "{}", refused.errors);
     stop(server);
@@ -143,16 +145,16 @@ fn a_signal_ends_the_server_while_a_client_is_connected() {
 }
 
 #[test]
-fn the_talker_is_not_deceived() {
+fn the_client_is_not_deceived() {
     let folder = tempdir().unwrap();
     for path in ["nothing", "stale"] {
         let _ = std::os::unix::net::UnixListener::bind(folder.path().join("stale"));
-        let talker = run(folder.path(), SEQPACKET, &["talk", path]);
-        assert_eq!(talker.status.code(), Some(1));
+        let client = run(folder.path(), SEQPACKET_CLIENT, &[path]);
+        assert_eq!(client.status.code(), Some(1));
         assert!(
-            talker.errors.starts_with(&format!("unix-seqpacket: connect {path}: E")),
+            client.errors.starts_with(&format!("unix-seqpacket-client: connect {path}: E")),
             "{}",
-            talker.errors
+            client.errors
         );
     }
 }
@@ -162,8 +164,8 @@ fn a_thousand_messages_do_not_wait_for_each_other() {
     let folder = tempdir().unwrap();
     let server = seqpacket_server(folder.path());
     let numbers: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
-    let words: Vec<&str> = ["talk", "s"].into_iter().chain(numbers.iter().map(String::as_str)).collect();
-    let client = run(folder.path(), SEQPACKET, &words);
+    let words: Vec<&str> = ["s"].into_iter().chain(numbers.iter().map(String::as_str)).collect();
+    let client = run(folder.path(), SEQPACKET_CLIENT, &words);
     assert_eq!((client.status.code(), client.errors.as_str()), (Some(0), ""));
     assert_eq!(client.lines.iter().filter(|line| line.starts_with("received ")).count(), 1000);
     stop(server);

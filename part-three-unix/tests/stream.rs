@@ -163,7 +163,7 @@ fn a_reset_is_said_and_the_next_client_is_served() {
     drop(client);
     assert_eq!(
         server.wait_for("warning: ").unwrap(),
-        "recv from descriptor 4: ECONNRESET: Connection reset by peer: on to the next client"
+        "recv from descriptor 5: ECONNRESET: Connection reset by peer: on to the next client"
     );
     assert_eq!(exchange(&path, b"two"), b"two");
 }
@@ -181,7 +181,7 @@ fn a_send_to_a_client_that_is_gone_is_epipe_and_no_end() {
     thaw(&server);
     assert_eq!(
         server.wait_for("warning: ").unwrap(),
-        "send to descriptor 4: EPIPE: Broken pipe: on to the next client"
+        "send to descriptor 5: EPIPE: Broken pipe: on to the next client"
     );
     assert_eq!(exchange(&path, b"next"), b"next");
 }

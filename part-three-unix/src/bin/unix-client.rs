@@ -34,7 +34,7 @@ Before it, in a first terminal: cargo run -p part-three-unix
 ";
 
 /// How many seconds a server may keep silent while it owes us bytes, or refuse ours.
-const PATIENCE: i64 = 30;
+const TIMEOUT: i64 = 30;
 
 fn main() -> ExitCode {
     program::run(
@@ -70,15 +70,15 @@ fn talk(server: UnixAddr, message: &[u8]) -> Result<()> {
     info!("Connected to {name}");
 
     // 3. setsockopt: lets no send and no recv sleep longer than this for a server that is stuck.
-    setsockopt(&socket, SendTimeout, &TimeVal::seconds(PATIENCE)).context("setsockopt SO_SNDTIMEO")?;
-    setsockopt(&socket, ReceiveTimeout, &TimeVal::seconds(PATIENCE)).context("setsockopt SO_RCVTIMEO")?;
+    setsockopt(&socket, SendTimeout, &TimeVal::seconds(TIMEOUT)).context("setsockopt SO_SNDTIMEO")?;
+    setsockopt(&socket, ReceiveTimeout, &TimeVal::seconds(TIMEOUT)).context("setsockopt SO_RCVTIMEO")?;
 
     // 4. send: the kernel takes what fits into its buffer and says how much that was; the rest is ours to send. What
     //    is left out: to read meanwhile. An argument, 128 KiB at most, fits into the buffers on the way.
     let mut rest = message;
     while !rest.is_empty() {
         match send(socket.as_raw_fd(), rest, MsgFlags::empty()) {
-            Ok(taken) => rest = rest.get(taken..).unwrap_or_default(),
+            Ok(taken) => rest = &rest[taken..],
             Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno).with_context(|| format!("send to {name}")),
         }
@@ -99,18 +99,15 @@ fn talk(server: UnixAddr, message: &[u8]) -> Result<()> {
             Ok(0) => break,
             Ok(received) => {
                 info!("received {received} bytes");
-                info!("{}", Dump(buffer.get(..received).unwrap_or_default()));
+                info!("{}", Dump(&buffer[..received]));
                 echoed += received;
             }
             Err(Errno::EINTR) => {}
             Err(Errno::EAGAIN) => bail!(
-                "recv from {name}: nothing for {PATIENCE} seconds, after {echoed} of {} bytes and no end of file",
+                "recv from {name}: nothing for {TIMEOUT} seconds, after {echoed} of {} bytes and no end of file",
                 message.len()
             ),
-            Err(errno) => {
-                return Err(errno)
-                    .with_context(|| format!("recv from {name} after {echoed} of {} bytes", message.len()));
-            }
+            Err(errno) => bail!("recv from {name} after {echoed} of {} bytes: {errno}", message.len()),
         }
         if echoed > message.len() {
             bail!("recv from {name}: {echoed} bytes for {}: this is no echo", message.len());

@@ -1,6 +1,6 @@
 //! Part three, the datagram client: each message one datagram, each answer one datagram.
 //!
-//! `socket`, `bind`, `connect`, `send`, `recv`. The page beside it is `docs/part-three.md`.
+//! `socket`, `bind`, `connect`, `send`, `recv`. The page beside it is `docs/part-three-datagrams.md`.
 
 use std::ffi::OsString;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -16,9 +16,8 @@ use nix::errno::Errno;
 use nix::poll::PollFlags;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr};
 use nix::sys::socket::{bind, connect, getsockname, recv, send, socket};
-use nix::sys::stat::{Mode, umask};
 use part_three_unix::address::{Shown, address};
-use part_three_unix::socket_file::{SocketFile, claim};
+use part_three_unix::socket_file::bind_file;
 use tracing::info;
 
 const HELP: &str = "\
@@ -40,7 +39,7 @@ Before it, in a first terminal: cargo run -p part-three-unix --bin unix-datagram
 ";
 
 /// How long a server may take for one datagram, in or out.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Which address we take.
 enum Name {
@@ -49,17 +48,17 @@ enum Name {
     None,
 }
 
-struct Wish {
+struct Options {
     name: Name,
     server: UnixAddr,
     messages: Vec<OsString>,
 }
 
 fn main() -> ExitCode {
-    program::run(env!("CARGO_BIN_NAME"), HELP, wish, talk)
+    program::run(env!("CARGO_BIN_NAME"), HELP, parse, talk)
 }
 
-fn wish(words: &mut Arguments) -> Result<Wish, arguments::Error> {
+fn parse(words: &mut Arguments) -> Result<Options, arguments::Error> {
     let (mut name, mut operands) = (Name::Chosen, Vec::new());
     while let Some(word) = words.word()? {
         match word {
@@ -75,11 +74,11 @@ fn wish(words: &mut Arguments) -> Result<Wish, arguments::Error> {
     if messages.is_empty() {
         messages.push("Hello from KungfuDev".into());
     }
-    Ok(Wish { name, server, messages })
+    Ok(Options { name, server, messages })
 }
 
-fn talk(wish: Wish) -> Result<()> {
-    let server = Shown(&wish.server);
+fn talk(options: Options) -> Result<()> {
+    let server = Shown(&options.server);
     // 1. socket: an end for datagrams.
     let socket =
         socket(AddressFamily::Unix, SockType::Datagram, SockFlag::empty(), None).context("socket")?;
@@ -89,19 +88,19 @@ fn talk(wish: Wish) -> Result<()> {
     //    it does so only if asked, with an address of no bytes (unix(7), "Autobind").
     let stop = Stop::on_signals().context("catch SIGINT and SIGTERM")?;
     let mut _file = None;
-    match wish.name {
-        Name::Given(address) => _file = take_name(&socket, &address)?,
+    match options.name {
+        Name::Given(address) => _file = bind_file(&socket, &address)?,
         #[cfg(target_os = "linux")]
         Name::Chosen => bind(socket.as_raw_fd(), &UnixAddr::new_unnamed()).context("bind without a name")?,
         #[cfg(not(target_os = "linux"))]
-        Name::Chosen => _file = take_name(&socket, &UnixAddr::new("part-three-client.sock")?)?,
+        Name::Chosen => _file = bind_file(&socket, &UnixAddr::new("part-three-client.sock")?)?,
         Name::None => {}
     }
     let own: UnixAddr = getsockname(socket.as_raw_fd()).context("getsockname")?;
     info!("Our address: {}", Shown(&own));
 
     // 3. connect: sends nothing. From here on the kernel lets no one but the server send to us.
-    match connect(socket.as_raw_fd(), &wish.server) {
+    match connect(socket.as_raw_fd(), &options.server) {
         Err(errno @ (Errno::ENOENT | Errno::ECONNREFUSED)) => bail!(
             "connect {server}: {errno}: nobody answers there; \
              start `cargo run -p part-three-unix --bin unix-datagram-server` first"
@@ -109,13 +108,12 @@ fn talk(wish: Wish) -> Result<()> {
         connected => connected.with_context(|| format!("connect {server}"))?,
     }
 
-    for message in wish.messages {
+    for message in options.messages {
         // 4. send: one call, one datagram, whole or not at all. While the server's queue is full there is no room.
         let sent = loop {
-            match stop.wait_within(&socket, PollFlags::POLLOUT, PATIENCE).context("poll")? {
-                Woken::Ready => {}
-                Woken::Stop => return Ok(()),
-                Woken::Timeout => bail!("send to {server}: no room in its queue for {PATIENCE:?}"),
+            let no_room = || format!("send to {server}: no room in its queue");
+            if !wait(&socket, PollFlags::POLLOUT, &stop, no_room)? {
+                return Ok(());
             }
             match send(socket.as_raw_fd(), message.as_bytes(), MsgFlags::MSG_DONTWAIT) {
                 Err(Errno::EAGAIN) => {}
@@ -123,23 +121,20 @@ fn talk(wish: Wish) -> Result<()> {
             }
         };
         info!("Sent {sent} bytes to server");
-        if matches!(wish.name, Name::None) {
+        if matches!(options.name, Name::None) {
             continue;
         }
 
         // 5. recv: one call, one datagram. The answer is as long as the message; one byte to spare tells a longer one.
-        match stop.wait_within(&socket, PollFlags::POLLIN, PATIENCE).context("poll")? {
-            Woken::Ready => {}
-            Woken::Stop => return Ok(()),
-            Woken::Timeout => bail!("recv from {server}: no answer for {PATIENCE:?}"),
+        if !wait(&socket, PollFlags::POLLIN, &stop, || format!("recv from {server}: no answer"))? {
+            return Ok(());
         }
         let mut buffer = vec![0; message.len() + 1];
         let received = recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty())
             .with_context(|| format!("recv from {server}"))?;
         info!("received {received} bytes");
-        let answer = buffer.get(..received).unwrap_or_default();
-        info!("{}", Dump(answer));
-        if answer != message.as_bytes() {
+        info!("{}", Dump(&buffer[..received]));
+        if buffer[..received] != *message.as_bytes() {
             bail!("recv from {server}: the answer is not what was sent: this is no echo");
         }
     }
@@ -147,10 +142,11 @@ fn talk(wish: Wish) -> Result<()> {
     Ok(())
 }
 
-/// `bind`, with the rules of every socket file.
-fn take_name(socket: &OwnedFd, address: &UnixAddr) -> Result<Option<SocketFile>> {
-    let _claim = claim(address)?;
-    umask(Mode::from_bits_truncate(0o177));
-    bind(socket.as_raw_fd(), address).with_context(|| format!("bind {}", Shown(address)))?;
-    SocketFile::made_at(address)
+/// Sleeps until the socket can be used, for [`TIMEOUT`] at most. False at the stop.
+fn wait(socket: &OwnedFd, events: PollFlags, stop: &Stop, missed: impl Fn() -> String) -> Result<bool> {
+    match stop.wait_within(socket, events, TIMEOUT).context("poll")? {
+        Woken::Ready => Ok(true),
+        Woken::Stop => Ok(false),
+        Woken::Timeout => bail!("{} for {TIMEOUT:?}", missed()),
+    }
 }

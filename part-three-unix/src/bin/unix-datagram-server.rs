@@ -1,7 +1,7 @@
 //! Part three, the datagram server: boundaries kept, nothing lost, nothing reordered.
 //!
 //! `socket`, `bind`, `recvfrom`, `sendto`: part two's calls. One socket serves every peer. The page beside it is
-//! `docs/part-three.md`.
+//! `docs/part-three-datagrams.md`.
 
 use std::os::fd::AsRawFd;
 use std::process::ExitCode;
@@ -13,10 +13,9 @@ use common::stop::Stop;
 use common::{Dump, program};
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, SockaddrStorage, UnixAddr};
-use nix::sys::socket::{bind, recvfrom, sendto, socket};
-use nix::sys::stat::{Mode, umask};
+use nix::sys::socket::{recvfrom, sendto, socket};
 use part_three_unix::address::{Shown, address};
-use part_three_unix::socket_file::{SocketFile, claim};
+use part_three_unix::socket_file::bind_file;
 use tracing::{info, warn};
 
 const HELP: &str = "\
@@ -53,12 +52,8 @@ fn serve(address: UnixAddr) -> Result<()> {
     info!("Socket file descriptor: {}", socket.as_raw_fd());
 
     // 2. bind: as for a stream, with the same rules for the file.
-    let claim = claim(&address)?;
     let stop = Stop::on_signals().context("catch SIGINT and SIGTERM")?;
-    umask(Mode::from_bits_truncate(0o177));
-    bind(socket.as_raw_fd(), &address).with_context(|| format!("bind {}", Shown(&address)))?;
-    let _file = SocketFile::made_at(&address)?;
-    drop(claim);
+    let _file = bind_file(&socket, &address)?;
     info!("Socket bound to address: {}", Shown(&address));
     info!("Waiting for datagrams...");
 
@@ -81,11 +76,11 @@ fn serve(address: UnixAddr) -> Result<()> {
         datagrams += 1;
         let peer = peer.as_ref().and_then(SockaddrStorage::as_unix_addr);
         info!("received {received} bytes from {}", peer.map_or("nobody".into(), |it| Shown(it).to_string()));
-        let Some(message) = buffer.get(..received).filter(|message| message.len() <= LARGEST) else {
+        if received > LARGEST {
             warn!("more than {LARGEST} bytes: the datagram was cut, and is passed over");
             continue;
-        };
-        info!("{}", Dump(message));
+        }
+        info!("{}", Dump(&buffer[..received]));
 
         // 4. sendto: there is no way back to a socket without a name. MSG_DONTWAIT, since a client that does not read
         //    its answers has a full queue after about eleven (net.unix.max_dgram_qlen), and we would sleep for it
@@ -95,7 +90,7 @@ fn serve(address: UnixAddr) -> Result<()> {
             warn!("the client has no name that an answer could go to: it is passed over");
             continue;
         };
-        match sendto(socket.as_raw_fd(), message, peer, MsgFlags::MSG_DONTWAIT) {
+        match sendto(socket.as_raw_fd(), &buffer[..received], peer, MsgFlags::MSG_DONTWAIT) {
             Ok(sent) => info!("Sent {sent} bytes back to {}", Shown(peer)),
             Err(errno @ Errno::EAGAIN) => {
                 warn!("sendto {}: {errno}: the queue is full, {received} bytes are dropped", Shown(peer));

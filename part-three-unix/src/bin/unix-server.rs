@@ -18,7 +18,7 @@ use nix::sys::socket::{accept, bind, getsockname, listen, recv, send, socket};
 use nix::sys::stat::{Mode, umask};
 use part_three_unix::address::{Shown, address};
 use part_three_unix::peer::peer;
-use part_three_unix::socket_file::{SocketFile, claim};
+use part_three_unix::socket_file::{SocketFile, remove_stale};
 use tracing::{info, warn};
 
 const HELP: &str = "\
@@ -36,7 +36,7 @@ Beside it, in a second terminal: nc -U part-three.sock
 ";
 
 /// How long a client may keep us waiting while others wait in the queue.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     program::run(
@@ -53,9 +53,9 @@ fn serve(address: UnixAddr) -> Result<()> {
         socket(AddressFamily::Unix, SockType::Stream, SockFlag::empty(), None).context("socket")?;
     info!("Socket file descriptor: {}", listener.as_raw_fd());
 
-    // 2. claim: the last run's file may still stand there, and no option takes it over. What is stale is removed; a
-    //    server that answers, or anything but a socket, is left alone. From here on a signal may not just end us.
-    let claim = claim(&address)?;
+    // 2. remove_stale: the last run's file may still stand there, and no option takes it over. A server that answers,
+    //    or anything but a socket, is left alone. From here on a signal may not just end us: the file must go.
+    remove_stale(&address)?;
     let stop = Stop::on_signals().context("catch SIGINT and SIGTERM")?;
 
     // 3. bind: gives the socket its address, and makes the file. Who may write to the file may connect; the umask
@@ -72,7 +72,6 @@ fn serve(address: UnixAddr) -> Result<()> {
     // 5. listen: from here on the kernel itself takes connections and keeps them in a queue for us. There is no
     //    handshake: a client whose place in the queue is not free yet sleeps in its connect.
     listen(&listener, Backlog::new(128)?).with_context(|| format!("listen on {bound}"))?;
-    drop(claim);
     info!("Listening for incoming connections...");
 
     let mut clients = 0;
@@ -81,20 +80,17 @@ fn serve(address: UnixAddr) -> Result<()> {
         //    fails at once and leaves the queue as it is, so that trying again without a pause would never rest.
         let connection = match accept(&listener) {
             Ok(connection) => connection,
-            Err(errno @ (Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM)) => {
+            Err(errno) => {
                 warn!("accept on {bound}: {errno}: trying again in a second");
                 stop.wait_within(&listener, PollFlags::empty(), Duration::from_secs(1)).context("poll")?;
                 continue;
             }
-            Err(Errno::ECONNABORTED | Errno::EINTR) => continue,
-            Err(errno) => return Err(errno).with_context(|| format!("accept on {bound}")),
         };
         clients += 1;
         match peer(&connection) {
             Ok(peer) => info!("Client connected: {peer}"),
             Err(errno) => warn!("getsockopt SO_PEERCRED: {errno}"),
         }
-
         if let Err(error) = echo(&connection, &listener, &stop) {
             warn!("{error:#}: on to the next client");
         }
@@ -106,40 +102,34 @@ fn serve(address: UnixAddr) -> Result<()> {
 
 /// Echoes one client until its end of file, or until the stop.
 fn echo(connection: &OwnedFd, listener: &OwnedFd, stop: &Stop) -> Result<()> {
+    let client = connection.as_raw_fd();
     let mut buffer = [0; 1024];
-    loop {
+    while wait_turn(connection, PollFlags::POLLIN, listener, stop)? {
         // 7. recv: takes what has come, 1024 bytes at most, and comes back for the rest. 0 bytes are the end of the
         //    stream: the client has closed its side.
-        if !wait_turn(connection, PollFlags::POLLIN, listener, stop)? {
-            return Ok(());
-        }
-        let received = recv(connection.as_raw_fd(), &mut buffer, MsgFlags::empty())
-            .with_context(|| format!("recv from descriptor {}", connection.as_raw_fd()))?;
+        let received = recv(client, &mut buffer, MsgFlags::empty())
+            .with_context(|| format!("recv from descriptor {client}"))?;
         info!("received {received} bytes");
-        let message = buffer.get(..received).unwrap_or_default();
-        if message.is_empty() {
-            return Ok(());
+        if received == 0 {
+            break;
         }
-        info!("{}", Dump(message));
+        info!("{}", Dump(&buffer[..received]));
 
         // 8. send: hands the bytes to the kernel, which may take fewer; what it has not taken is ours to send. It
         //    must not sleep for a client that never reads: a sleep in send would not end with Ctrl-C.
-        let mut rest = message;
+        let mut rest = &buffer[..received];
         while !rest.is_empty() {
             if !wait_turn(connection, PollFlags::POLLOUT, listener, stop)? {
                 return Ok(());
             }
-            match send(connection.as_raw_fd(), rest, MsgFlags::MSG_DONTWAIT) {
-                Ok(sent) => rest = rest.get(sent..).unwrap_or_default(),
+            match send(client, rest, MsgFlags::MSG_DONTWAIT) {
                 Err(Errno::EAGAIN) => {}
-                Err(errno) => {
-                    return Err(errno)
-                        .with_context(|| format!("send to descriptor {}", connection.as_raw_fd()));
-                }
+                sent => rest = &rest[sent.with_context(|| format!("send to descriptor {client}"))?..],
             }
         }
-        info!("Sent {} bytes back to client", message.len());
+        info!("Sent {received} bytes back to client");
     }
+    Ok(())
 }
 
 /// Sleeps until the client has something for us (`POLLIN`) or room for more (`POLLOUT`). False at the stop.
@@ -147,14 +137,13 @@ fn echo(connection: &OwnedFd, listener: &OwnedFd, stop: &Stop) -> Result<()> {
 /// It may take its time while nobody else waits. What is left out: a client that keeps talking keeps its turn.
 fn wait_turn(connection: &OwnedFd, events: PollFlags, listener: &OwnedFd, stop: &Stop) -> Result<bool> {
     loop {
-        match stop.wait_within(connection, events, PATIENCE).context("poll")? {
+        match stop.wait_within(connection, events, TIMEOUT).context("poll")? {
             Woken::Ready => return Ok(true),
             Woken::Stop => return Ok(false),
             Woken::Timeout => {
-                if stop.wait_within(listener, PollFlags::POLLIN, Duration::ZERO).context("poll")?
-                    == Woken::Ready
-                {
-                    bail!("no sign of the client for {PATIENCE:?} while others wait");
+                let others = stop.wait_within(listener, PollFlags::POLLIN, Duration::ZERO).context("poll")?;
+                if others == Woken::Ready {
+                    bail!("no sign of the client for {TIMEOUT:?} while others wait");
                 }
             }
         }

@@ -21,8 +21,11 @@ pub const SERVER: &str = env!("CARGO_BIN_EXE_unix-server");
 pub const CLIENT: &str = env!("CARGO_BIN_EXE_unix-client");
 pub const DATAGRAM_SERVER: &str = env!("CARGO_BIN_EXE_unix-datagram-server");
 pub const DATAGRAM_CLIENT: &str = env!("CARGO_BIN_EXE_unix-datagram-client");
-pub const SEQPACKET: &str = env!("CARGO_BIN_EXE_unix-seqpacket");
-pub const PASS: &str = env!("CARGO_BIN_EXE_unix-pass");
+pub const SEQPACKET_SERVER: &str = env!("CARGO_BIN_EXE_unix-seqpacket-server");
+pub const SEQPACKET_CLIENT: &str = env!("CARGO_BIN_EXE_unix-seqpacket-client");
+pub const GIVE: &str = env!("CARGO_BIN_EXE_unix-give");
+pub const TAKE: &str = env!("CARGO_BIN_EXE_unix-take");
+pub const SOCKETPAIR: &str = env!("CARGO_BIN_EXE_unix-socketpair");
 
 /// `program` with `arguments`, started in `folder`.
 pub fn start<A: AsRef<OsStr>>(folder: &Path, program: &str, arguments: &[A]) -> Process {

@@ -12,10 +12,10 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use common::fd::{MOST_DESCRIPTORS, RecvmsgError, recvmsg};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+use part_three_unix::rights::{MOST_DESCRIPTORS, RecvmsgError, recvmsg};
 
 static TURN: Mutex<()> = Mutex::new(());
 

@@ -1,10 +1,10 @@
-//! Descriptors with an owner.
+//! `recvmsg` for messages that carry descriptors (`SCM_RIGHTS`), each with an owner.
 //!
 //! A descriptor is a small number; the kernel closes nothing until the process says `close` or ends. Rust's
 //! [`OwnedFd`] says it on drop. nix gives an owner for what `socket` and `accept` return, but bare numbers for the
 //! descriptors that come with a message, and a number is closed by nobody.
 
-// The only `unsafe` outside the laboratory: to say that a number has no other owner.
+// The only `unsafe` in the parts: to say that a number has no other owner.
 #![expect(unsafe_code, reason = "taking ownership of a descriptor that the kernel has just made")]
 
 use std::fmt::{self, Display, Formatter};
