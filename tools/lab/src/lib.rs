@@ -7,8 +7,10 @@ pub mod book;
 pub mod check;
 pub mod enter;
 pub mod hosts;
+pub mod location;
 pub mod observe;
 pub mod privilege;
+pub mod processes;
 pub mod record;
 pub mod replay;
 #[cfg(test)]

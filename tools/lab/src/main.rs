@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use lab::check::Check;
 use lab::error::{Error, Result};
 use lab::network;
+use lab::processes;
 use lab::show::play::Tempo;
 use lexopt::ValueExt;
 
@@ -122,6 +123,9 @@ fn run() -> Result<ExitCode> {
         }
         Some(lexopt::Arg::Long(long)) if network::PROBE.strip_prefix("--") == Some(long) => {
             return probe();
+        }
+        Some(lexopt::Arg::Long(long)) if processes::FIRST.strip_prefix("--") == Some(long) => {
+            return processes::be_first().map(|()| ExitCode::SUCCESS);
         }
         Some(other) => return Err(usage(other.unexpected())),
         None => return Err(Error::new("no command: try lab --help")),

@@ -284,6 +284,23 @@ fn an_update_leaves_a_page_that_agrees_as_it_is() {
     assert_eq!(fs::read_to_string(&page).expect("a page"), before);
 }
 
+/// The list of processes is the page's own, in /proc as well.
+#[test]
+fn a_page_sees_its_own_processes_only() {
+    let script = ["-Urpf", "--mount-proc", "true"];
+    if !Command::new("unshare").args(script).status().is_ok_and(|status| status.success()) {
+        let what = "no process namespace with its own /proc".to_owned();
+        let missing = lab::missing::Missing { what, remedy: None };
+        harness::process::not_checked("a page's processes are its own", missing).expect("LAB_REQUIRE=all");
+        return;
+    }
+    let copy = copy(&[]);
+    let page = "```console one\n$ cat /proc/1/comm; ls -d /proc/[1-9]* | wc -l\nlab\n4\n```\n";
+    fs::write(copy.path().join("page.md"), page).expect("written");
+    let output = lab().arg("page.md").current_dir(copy.path()).output().expect("lab runs");
+    assert_eq!(stdout(&output), "1 page: 1 block as shown, 0 not checked, 0 failures\n");
+}
+
 /// Descriptors that whoever started the laboratory left open do not reach the programs.
 #[test]
 fn a_program_inherits_nothing() {

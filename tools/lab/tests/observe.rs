@@ -105,6 +105,43 @@ fn the_command_may_open_packet_sockets_and_nothing_else() {
     }
 }
 
+/// Whether any process of this machine has this word among its arguments.
+fn runs(word: &str) -> bool {
+    let processes = std::fs::read_dir("/proc").expect("/proc").filter_map(Result::ok);
+    processes.map(|process| process.path().join("cmdline")).any(|path| {
+        let arguments = std::fs::read(path).unwrap_or_default();
+        arguments.split(|byte| *byte == 0).any(|argument| argument == word.as_bytes())
+    })
+}
+
+/// A program that makes a session of its own, and loses its parent, ends with the laboratory all the same: in a process
+/// namespace, and where there is none.
+#[test]
+fn nobody_outlives_the_laboratory() {
+    let mut wrappers = vec![""];
+    let can = Command::new("unshare").args(["-Ur", "true"]).status().is_ok_and(|status| status.success());
+    if can {
+        wrappers.push("unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_pid_namespaces; exec \"$@\"' sh");
+    } else {
+        let what = "no process namespace to be denied".to_owned();
+        let remedy = Some("it takes unprivileged user namespaces".to_owned());
+        not_checked("nobody outlives the laboratory", Missing { what, remedy }).expect("LAB_REQUIRE=all");
+    }
+    for (nth, wrapper) in wrappers.into_iter().enumerate() {
+        let seconds = format!("98{}{nth}", std::process::id());
+        // It ends when the other has begun.
+        let script =
+            format!("(setsid sh -c 'echo there; exec sleep {seconds} >/dev/null 2>&1' &) | head -n 1");
+        let line = format!("exec {wrapper} \"$0\" observe -- sh -c \"$1\"");
+        let mut shell = command("sh");
+        shell.args(["-c", &line, env!("CARGO_BIN_EXE_lab"), &script]).stdin(Stdio::piped());
+        let ended = Process::spawn(shell).expect("sh starts").end().expect("it ends");
+        position(&ended.lines, "command       | there");
+        assert_eq!(ended.status.code(), Some(0), "{}", ended.errors);
+        assert!(!runs(&seconds), "sleep {seconds} still runs");
+    }
+}
+
 #[test]
 fn interrupted_the_command_has_the_last_word() {
     let script = "trap 'echo interrupted; exit 3' INT; echo ready; while :; do sleep 0.05; done";

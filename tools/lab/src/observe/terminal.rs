@@ -15,6 +15,7 @@ use pty_process::blocking::{Command, Pty};
 
 use crate::environment;
 use crate::error::{Error, Result};
+use crate::location::Location;
 use crate::record::event::{Event, Lane, What};
 use crate::tools;
 
@@ -41,12 +42,18 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Opens a terminal and starts its shell in the directory `root`; `prefix` is what stands before the shell in the
+    /// Opens a terminal and starts its shell at `location`, in the directory `root`; `prefix` is what stands before the shell in the
     /// command, such as a tracer with its arguments. The first event of interest is the shell's prompt.
     ///
     /// # Errors
     /// When there is no pseudoterminal left or the shell cannot be started.
-    pub fn open(name: &str, prefix: &[OsString], root: &Path, events: Sender<Event>) -> Result<Self> {
+    pub fn open(
+        name: &str,
+        prefix: &[OsString],
+        root: &Path,
+        location: &Location<'_>,
+        events: Sender<Event>,
+    ) -> Result<Self> {
         let shell: &[&str] = match tools::find("bash") {
             Some(_) => &["bash", "--norc", "--noediting", "-i"],
             None => &["sh", "-i"],
@@ -62,29 +69,35 @@ impl Terminal {
             .env("PS1", String::from_utf8_lossy(&prompt).as_ref())
             .env("PS2", "> ")
             .current_dir(root);
-        Self::start(name, command, events)
+        Self::start(name, command, location, events)
     }
 
     /// Opens a terminal in which one program runs instead of a shell, with the environment of this process.
     ///
     /// # Errors
     /// When there is no pseudoterminal left or the program cannot be started.
-    pub fn run(name: &str, command: &[OsString], here: &Path, events: Sender<Event>) -> Result<Self> {
+    pub fn run(
+        name: &str,
+        command: &[OsString],
+        here: &Path,
+        location: &Location<'_>,
+        events: Sender<Event>,
+    ) -> Result<Self> {
         let mut words = command.iter();
         let command = Command::new(words.next().map_or(OsStr::new(""), OsString::as_os_str))
             .args(words)
             // What it prints is shown among other lines: it must not move the cursor.
             .env("TERM", "dumb")
             .current_dir(here);
-        Self::start(name, command, events)
+        Self::start(name, command, location, events)
     }
 
-    fn start(name: &str, command: Command, events: Sender<Event>) -> Result<Self> {
+    fn start(name: &str, command: Command, location: &Location<'_>, events: Sender<Event>) -> Result<Self> {
         let doing = || format!("open terminal \"{name}\"");
         let (pty, pts) = pty_process::blocking::open().map_err(|error| Error::of(doing(), error))?;
         let (rows, columns) = SIZE;
         pty.resize(pty_process::Size::new(rows, columns)).map_err(|error| Error::of(doing(), error))?;
-        let shell = command.spawn(pts).map_err(|error| Error::of(doing(), error))?;
+        let shell = location.start(|| command.spawn(pts).map_err(|error| Error::of(doing(), error)))?;
 
         let pty = Arc::new(pty);
         std::thread::spawn({
@@ -167,7 +180,7 @@ impl Drop for Terminal {
         let _ = self.shell.kill();
         let _ = self.shell.wait();
         // The reader is not joined: it ends with the last program that holds the terminal, and one that made a session
-        // of its own may do so for long.
+        // of its own does so until its processes are ended.
     }
 }
 

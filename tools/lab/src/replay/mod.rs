@@ -19,12 +19,13 @@ use self::compare::{Renaming, Row};
 use crate::book::page::{self, Block, Console, Input, Kind, Page, Which};
 use crate::error::{Error, Result};
 use crate::hosts::Hosts;
+use crate::location::Location;
 use crate::missing::Missing;
 use crate::network::{self, Network};
 use crate::observe::packets::Packets;
 use crate::observe::syscalls::Syscalls;
 use crate::observe::terminal::Terminal;
-use crate::privilege;
+use crate::processes::Processes;
 use crate::record::event::{Event, Interface, Lane, What};
 use crate::record::packet::{Packet, Tcp};
 use crate::show::frame;
@@ -256,6 +257,7 @@ struct Replay<'a> {
     pure_acks: HashSet<(usize, usize)>,
     // Dropped in this order: programs, then those who watch them.
     terminals: BTreeMap<String, Terminal>,
+    processes: Processes,
     traces: BTreeMap<String, std::result::Result<Syscalls, Missing>>,
     capture: std::result::Result<Vec<Packets>, Missing>,
     hosts: Hosts,
@@ -281,6 +283,7 @@ impl<'a> Replay<'a> {
             packets: BTreeMap::new(),
             pure_acks: pure_acks(page),
             terminals: BTreeMap::new(),
+            processes: Processes::start()?,
             traces: BTreeMap::new(),
             capture,
             hosts,
@@ -449,8 +452,9 @@ impl<'a> Replay<'a> {
             self.traces.insert(name.to_owned(), trace);
         }
         let host = page::host_of(&self.page.settings.hosts, name);
-        let open = || Terminal::open(name, &prefix, &self.stage.root, self.sender.clone());
-        let terminal = self.hosts.within(host, || privilege::with(&capabilities, open))?;
+        let location =
+            Location { processes: &self.processes, hosts: &self.hosts, host, capabilities: &capabilities };
+        let terminal = Terminal::open(name, &prefix, &self.stage.root, &location, self.sender.clone())?;
         self.terminals.insert(name.to_owned(), terminal);
         let lane = Lane::Terminal(name.to_owned());
         let deadline = self.deadline();

@@ -14,12 +14,16 @@ use tempfile::TempDir;
 
 use crate::check;
 use crate::error::{Error, Result};
+use crate::hosts::Hosts;
+use crate::hosts::plan::Plan;
+use crate::location::Location;
 use crate::missing::Missing;
 use crate::network::{self, Network};
 use crate::observe::packets::Packets;
 use crate::observe::syscalls::Syscalls;
 use crate::observe::terminal::Terminal;
 use crate::privilege;
+use crate::processes::Processes;
 use crate::record::event::{Event, Interface, Lane, What};
 use crate::show::lanes::{Lanes, PATIENCE};
 use crate::show::reader::{ENDED, INTERRUPTED, Signals, Typed, is_broken_pipe, not_shown, typed};
@@ -98,6 +102,7 @@ struct Session {
     // Dropped in this order: programs, then those who watch them.
     command: Terminal,
     second: Terminal,
+    _processes: Processes,
     _trace: Option<Syscalls>,
     _packets: Option<Packets>,
     _scratch: TempDir,
@@ -158,16 +163,20 @@ impl Session {
         lanes.expect(&Lane::Calls(COMMAND.to_owned()));
 
         let capabilities: &[_] = if network.missing().is_none() { &privilege::OBSERVED } else { &[] };
-        let second = privilege::with(capabilities, || Terminal::open(SECOND, &[], here, sender.clone()))?;
+        let processes = Processes::start()?;
+        let hosts = Hosts::start(&Plan::default())?;
+        let location = Location { processes: &processes, hosts: &hosts, host: "", capabilities };
+        let second = Terminal::open(SECOND, &[], here, &location, sender.clone())?;
         let (trace, mut words) = match trace {
             Some((trace, words)) => (Some(trace), words),
             None => (None, Vec::new()),
         };
         words.extend(command.iter().cloned());
-        let command = privilege::with(capabilities, || Terminal::run(COMMAND, &words, here, sender))?;
+        let command = Terminal::run(COMMAND, &words, here, &location, sender)?;
         Ok(Self {
             command,
             second,
+            _processes: processes,
             _trace: trace,
             _packets: packets.ok(),
             _scratch: scratch,
