@@ -25,6 +25,12 @@ fn page(name: &str) -> Output {
     lab().arg(format!("{PAGES}/{name}.md")).output().expect("lab runs")
 }
 
+/// The report that a page of ours must get, whatever ends the lines of this checkout.
+fn report_of(name: &str) -> String {
+    let path = root().join(PAGES).join(format!("{name}.report"));
+    fs::read_to_string(path).expect("a report").replace("\r\n", "\n")
+}
+
 fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("a report is UTF-8")
 }
@@ -61,7 +67,7 @@ fn fails(name: &str) {
             None => format!("{line}\n"),
         })
         .collect();
-    let expected = fs::read_to_string(root().join(PAGES).join(format!("{name}.report"))).expect("a report");
+    let expected = report_of(name);
     if is_whole(&report) {
         assert_eq!(report, expected);
         assert_eq!(output.status.code(), Some(1));
@@ -199,7 +205,7 @@ fn a_gap_is_named_and_required_on_demand() {
         }
     }
     let pages = ["gap", "gap-strace"].map(|name| format!("{PAGES}/{name}.md"));
-    let expected = fs::read_to_string(root().join(PAGES).join("gap.report")).expect("a report");
+    let expected = report_of("gap");
     for (require, status) in [("", 0), ("all", 1)] {
         let mut command = lab();
         let output = command.args(&pages).env("PATH", path.path()).env("LAB_REQUIRE", require).output();
@@ -209,22 +215,35 @@ fn a_gap_is_named_and_required_on_demand() {
     }
 }
 
-/// A workspace of its own with copies of some of our pages, to be rewritten.
-fn copy(names: &[&str]) -> tempfile::TempDir {
+/// A workspace of its own with copies of some of our pages, to be rewritten, whose lines end in `end`.
+fn copy_with(end: &str, names: &[&str]) -> tempfile::TempDir {
     let copy = tempfile::tempdir().expect("a directory");
     fs::write(copy.path().join("Cargo.toml"), "[workspace]\n").expect("written");
     let pages = copy.path().join(PAGES);
     fs::create_dir_all(&pages).expect("a directory");
     for name in names.iter().copied().chain(["lesson.rs"]) {
-        fs::copy(root().join(PAGES).join(name), pages.join(name)).expect("copied");
+        let text = fs::read_to_string(root().join(PAGES).join(name)).expect("a page");
+        let text = text.replace("\r\n", "\n").replace('\n', end);
+        fs::write(pages.join(name), text).expect("written");
     }
     copy
 }
 
+fn copy(names: &[&str]) -> tempfile::TempDir {
+    copy_with("\n", names)
+}
+
+/// Also where git has checked the pages out with CR LF: not a byte changes but those of the blocks.
 #[test]
 fn an_update_takes_what_came_and_the_next_one_changes_nothing() {
+    for end in ["\n", "\r\n"] {
+        updates(end);
+    }
+}
+
+fn updates(end: &str) {
     let names = ["wrong-line.md", "line-too-many.md", "line-missing.md", "excerpt-differs.md"];
-    let copy = copy(&names);
+    let copy = copy_with(end, &names);
     let pages = names.map(|name| format!("{PAGES}/{name}"));
     let texts = || pages.each_ref().map(|page| fs::read_to_string(copy.path().join(page)).expect("a page"));
     let run = |option: &[&str]| {
@@ -236,14 +255,14 @@ fn an_update_takes_what_came_and_the_next_one_changes_nothing() {
     let before = texts();
     assert_eq!(run(&["--update"]), "4 pages: 4 blocks as shown, 5 rewritten, 0 not checked, 0 failures\n");
     let after = texts();
-    let [wrong, many, missing, excerpt] = &before;
+    let [wrong, many, missing, excerpt] = before.map(|text| text.replace(end, "\n"));
     let expected = [
         wrong.replace("tow", "two"),
         many.replace("\none\n", "\none\ntwo\n").replace("\nthree\n", "\nthree\nfour\n"),
         missing.replace("one\ntwo\n", "one\n"),
         excerpt.replace("socket(7)", "socket()"),
     ];
-    assert_eq!(after, expected);
+    assert_eq!(after, expected.map(|text| text.replace('\n', end)));
 
     assert_eq!(run(&["--update"]), "4 pages: 9 blocks as shown, 0 not checked, 0 failures\n");
     assert_eq!(texts(), after);

@@ -68,7 +68,8 @@ fn with_own_port(field: &str) -> String {
     }
 }
 
-/// The text of the page with the bodies of some blocks, given by index in ascending order, replaced.
+/// The text of the page with the bodies of some blocks, given by index in ascending order, replaced. New lines end as
+/// the block's fence does: in CR LF where the page was checked out so.
 #[must_use]
 pub fn rewrite(page: &Page, bodies: &[(usize, Vec<String>)]) -> String {
     let mut lines: Vec<String> = page.source.split_inclusive('\n').map(str::to_owned).collect();
@@ -77,9 +78,11 @@ pub fn rewrite(page: &Page, bodies: &[(usize, Vec<String>)]) -> String {
             continue;
         };
         let indent = " ".repeat(block.indent);
+        let fence = lines.get(block.line - 1).map_or("", String::as_str);
+        let end = if fence.ends_with("\r\n") { "\r\n" } else { "\n" };
         let body = body.iter().map(|line| match line.as_str() {
-            "" => "\n".to_owned(),
-            line => format!("{indent}{line}\n"),
+            "" => end.to_owned(),
+            line => format!("{indent}{line}{end}"),
         });
         lines.splice(block.line..block.line + block.lines.len(), body);
     }
@@ -106,5 +109,13 @@ mod tests {
             "a\n\n- b\n\n  ```text packets\n  1\n\n   2\n  ```\n\n```rust from=f\n```\nend"
         );
         assert_eq!(rewrite(&page, &[]), source);
+    }
+
+    #[test]
+    fn lines_end_as_the_page_has_them() {
+        let source = "a\r\n\r\n```text packets\r\nx\r\n```\r\nend\r\n";
+        let page = Page::parse(std::path::Path::new("p.md"), source.to_owned());
+        let bodies = [(0, vec!["1".to_owned(), String::new()])];
+        assert_eq!(rewrite(&page, &bodies), "a\r\n\r\n```text packets\r\n1\r\n\r\n```\r\nend\r\n");
     }
 }
