@@ -5,6 +5,8 @@
 //! the next one plays. Nothing sleeps: every wait is for an event, with a bound.
 
 pub mod compare;
+pub mod renaming;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::ops::Range;
@@ -15,7 +17,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use self::compare::{Renaming, Row};
+use self::compare::Row;
+use self::renaming::Renaming;
 use crate::book::page::{self, Block, Console, Input, Kind, Page, Which};
 use crate::error::{Error, Result};
 use crate::hosts::Hosts;

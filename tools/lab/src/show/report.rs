@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::book::page::{Block, Page};
 use crate::missing::Missing;
-use crate::replay::compare::{self, Renaming, Row};
+use crate::replay::compare::{self, Row};
+use crate::replay::renaming::Renaming;
 use crate::replay::{Comparison, Outcome, Run};
 
 /// How many equal lines are shown around one that differs.

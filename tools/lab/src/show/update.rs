@@ -1,7 +1,8 @@
 //! Rewrites the blocks of a page from a real run. What agrees stays byte for byte what it is.
 
 use crate::book::page::{Block, Console, Input, Kind, Page};
-use crate::replay::compare::{Renaming, Row};
+use crate::replay::compare::Row;
+use crate::replay::renaming::Renaming;
 use crate::replay::{Outcome, Played, Run};
 
 /// The new lines of the blocks that do not show what came, by their index; values that the page already knows keep
