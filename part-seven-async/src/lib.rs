@@ -4,7 +4,10 @@
 //!   and [`time`](runtime::time).
 //! * [`socket`]: part one's calls as futures, on that runtime.
 //! * [`accept`]: what an error of `accept` means.
+//! * [`ring`]: `io_uring`, with the only `unsafe` of this part.
 
 pub mod accept;
+pub mod ring;
 pub mod runtime;
 pub mod socket;
+pub mod submitted;

@@ -15,3 +15,6 @@ macro_rules! design {
 design!(executor, "async-executor", &[]);
 design!(tokio, "async-tokio", &[]);
 design!(tokio_with_workers, "async-tokio", &["--workers", "2"]);
+design!(uring, "async-uring", &[]);
+design!(uring_plain, "async-uring", &["--plain"]);
+design!(uring_in_batches, "async-uring", &["--batch", "32"]);
