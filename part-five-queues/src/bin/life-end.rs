@@ -20,7 +20,7 @@ use nix::sys::socket::{Backlog, MsgFlags, Shutdown, SockaddrStorage};
 use nix::sys::socket::{accept, connect, getpeername, listen, recv, send, setsockopt, shutdown};
 use part_five_queues::stream::{bound, local, set_buffers, stream};
 use part_five_queues::table;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 const HELP: &str = "\
 One end of a connection, driven by the words that you type. Part five of Sockets, Part by Part.
@@ -147,7 +147,7 @@ fn say(word: &str, answer: &nix::Result<String>) {
 }
 
 fn accepted(options: &Options) -> Result<OwnedFd> {
-    // 1. listen: with small buffers, if they are asked for; a connection inherits them from its listener.
+    // With small buffers, if they are asked for; a connection inherits them from its listener.
     let listener = bound(options.address)?;
     if let Some(bytes) = options.buffer {
         set_buffers(&listener, bytes)?;
@@ -155,7 +155,7 @@ fn accepted(options: &Options) -> Result<OwnedFd> {
     let name = local(&listener)?;
     listen(&listener, Backlog::new(1)?).with_context(|| format!("listen on {name}"))?;
     info!("Listening on {name}");
-    // 2. accept: one connection; the listener is closed behind it, so that `ss` shows nothing but this connection.
+    // One connection; the listener is closed behind it, so that `ss` shows nothing but this connection.
     let connection = accept(&listener).with_context(|| format!("accept on {name}"))?;
     let peer: SockaddrStorage = getpeername(connection.as_raw_fd()).context("getpeername")?;
     info!("Accepted {peer}");
@@ -163,7 +163,7 @@ fn accepted(options: &Options) -> Result<OwnedFd> {
 }
 
 fn connected(options: &Options) -> Result<OwnedFd> {
-    // 1. connect: sends the SYN and sleeps until the answer comes. Until then this end is in SYN-SENT.
+    // connect sends the SYN and sleeps until the answer comes. Until then this end is in SYN-SENT.
     let socket = stream(options.address)?;
     if let Some(bytes) = options.buffer {
         set_buffers(&socket, bytes)?;
@@ -184,9 +184,13 @@ fn send_once(socket: &OwnedFd, text: &[u8]) -> nix::Result<String> {
 fn fill(socket: &OwnedFd) -> nix::Result<String> {
     let mut taken = 0;
     loop {
-        match send(socket.as_raw_fd(), &[b'x'; 1024], MsgFlags::MSG_DONTWAIT) {
+        match send(socket.as_raw_fd(), &[b'x'; 16_384], MsgFlags::MSG_DONTWAIT) {
             Ok(sent) => taken += sent,
-            Err(Errno::EAGAIN) => return Ok(format!("{taken} bytes taken, then EAGAIN")),
+            // How much there is room for, here and at the peer, is the kernel's business: RUST_LOG=debug shows it.
+            Err(Errno::EAGAIN) => {
+                debug!("fill: {taken} bytes");
+                return Ok("all taken that there is room for, then EAGAIN".into());
+            }
             Err(errno) => return Err(errno),
         }
     }
@@ -202,23 +206,24 @@ fn recv_once(socket: &OwnedFd) -> nix::Result<String> {
 
 fn drain(socket: &OwnedFd) -> nix::Result<String> {
     let (mut buffer, mut drained) = ([0; 4096], 0);
-    loop {
+    let last = loop {
         match recv(socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
-            Ok(0) => return Ok(format!("{drained} bytes, then the end")),
+            Ok(0) => break "the end",
             Ok(received) => drained += received,
             // Room was made: the peer's kernel sends what it had to hold back.
             Err(Errno::EAGAIN) => {
                 let more = PollFd::new(socket.as_fd(), PollFlags::POLLIN);
                 match poll(&mut [more], PollTimeout::from(1000_u16)) {
-                    Ok(0) => return Ok(format!("{drained} bytes, then nothing for a second")),
+                    Ok(0) => break "nothing for a second",
                     Ok(_) | Err(Errno::EINTR) => {}
                     Err(errno) => return Err(errno),
                 }
             }
-            Err(errno) if drained > 0 => return Ok(format!("{drained} bytes, then {errno}")),
             Err(errno) => return Err(errno),
         }
-    }
+    };
+    debug!("drain: {drained} bytes");
+    Ok(format!("all read that came, then {last}"))
 }
 
 #[cfg(target_os = "linux")]

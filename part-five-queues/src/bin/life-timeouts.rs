@@ -134,16 +134,18 @@ fn in_send(options: &Options) -> Result<()> {
     // 6. setsockopt: no send sleeps longer than SO_SNDTIMEO. It holds for connect too, which then ends with
     //    EINPROGRESS.
     setsockopt(&socket, SendTimeout, &timeval(options.timeout)?).context("setsockopt SO_SNDTIMEO")?;
-    // 7. send: takes what there is room for, here and at the peer. Then it sleeps.
+    // 7. send: takes what there is room for, here and at the peer. Then it sleeps, and when the time is over it says how
+    //    much it had taken, or EAGAIN if that was nothing.
+    let piece = [b'x'; 16_384];
     let begun = loop {
         let begun = Instant::now();
-        match send(socket.as_raw_fd(), &[b'x'; 16_384], MsgFlags::empty()) {
-            Ok(_) => {}
-            Err(Errno::EAGAIN) => break begun,
+        match send(socket.as_raw_fd(), &piece, MsgFlags::empty()) {
+            Ok(taken) if taken == piece.len() => {}
+            Ok(_) | Err(Errno::EAGAIN) => break begun,
             Err(errno) => return Err(errno).with_context(|| format!("send to {}", options.peer)),
         }
     };
-    timed_out("send", "EAGAIN", begun)?;
+    timed_out("send", "no room", begun)?;
     // 8. setsockopt: SO_SNDTIMEO ends the call; TCP_USER_TIMEOUT ends the connection, when what we sent has waited so
     //    long for an acknowledgment, or for room at the peer.
     user_timeout(&socket, options.timeout * 3)?;

@@ -99,7 +99,7 @@ fn serve(options: &Options) -> Result<()> {
         for _ in typed.iter().take(length).filter(|key| **key == b'\n') {
             match accept(&listener) {
                 Ok(connection) => {
-                    info!("Accepted {} as descriptor {}", peer(&connection), connection.as_raw_fd());
+                    info!("Accepted {}", peer(&connection));
                     connections.push(connection);
                 }
                 Err(errno) => warn!("accept on {name}: {errno}"),
