@@ -35,6 +35,11 @@ impl State {
         self
     }
 
+    /// Where the program is, for a check that starts it through another one.
+    pub fn program(&self) -> &str {
+        &self.program
+    }
+
     /// Starts it, with `more` arguments behind its own.
     pub fn start(&self, more: &[&str]) -> io::Result<Process> {
         let arguments: Vec<&str> =
