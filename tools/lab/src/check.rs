@@ -12,9 +12,10 @@ use crate::environment;
 use crate::error::{self, Error, Result};
 use crate::network::Network;
 use crate::replay::compare;
-use crate::replay::{self, Stage, Unwatched};
+use crate::replay::{self, Stage};
 use crate::show::report::Report;
 use crate::show::update;
+use crate::signals::Signals;
 
 /// What to check.
 #[derive(Debug)]
@@ -31,9 +32,9 @@ impl Check {
     /// Reads, builds, plays and compares; says on `progress` what it is at. Call it before there is any thread.
     ///
     /// # Errors
-    /// When a file cannot be read or written, a build fails, or the laboratory itself does. What differs is not an
-    /// error but in the report.
-    pub fn run(&self, progress: &mut dyn Write) -> Result<Report> {
+    /// When a file cannot be read or written, a build fails, a signal has come, or the laboratory itself fails. What
+    /// differs is not an error but in the report.
+    pub fn run(&self, progress: &mut dyn Write, signals: &Signals) -> Result<Report> {
         let book = book(&self.root)?;
         let chosen = if self.pages.is_empty() { &book } else { &self.pages };
         if chosen.is_empty() {
@@ -63,7 +64,9 @@ impl Check {
         for (page, mut bodies) in pages.iter().zip(bodies) {
             if page.played().next().is_some() {
                 say(progress, &format!("playing {}", page.path.display()))?;
-                let mut run = replay::play(page, &stage, &mut Unwatched)?;
+                let mut run = replay::play(page, &stage, &mut &*signals)?;
+                // What came until then says nothing about the page.
+                signals.go_on()?;
                 report.run(page, &run, self.update);
                 if self.update {
                     bodies.extend(update::replayed(page, &mut run));

@@ -16,3 +16,4 @@ pub mod replay;
 #[cfg(test)]
 mod sample;
 pub mod show;
+pub mod signals;

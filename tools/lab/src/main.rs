@@ -9,6 +9,7 @@ use lab::error::{Error, Result};
 use lab::network;
 use lab::processes;
 use lab::show::play::Tempo;
+use lab::signals::Signals;
 use lexopt::ValueExt;
 
 const HELP: &str = "\
@@ -39,7 +40,8 @@ Environment:
   LAB_UPDATE=1     like --update
   LAB_REQUIRE=all  what this machine cannot check is a failure
 
-Exit status: 0 every block is as shown, 1 something differs or is wrong, 2 the laboratory could not work.
+Exit status: 0 every block is as shown, 1 something differs or is wrong, 2 the laboratory could not work, 130 or 143 a
+signal ended it.
 ";
 
 const PLAY_HELP: &str = "\
@@ -177,7 +179,12 @@ fn check(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
     let pages = pages.iter().map(|page| beneath(&root, page)).collect::<Result<Vec<_>>>()?;
 
     network::close_on_exec()?;
-    let report = Check { root, pages, update }.run(&mut io::stderr())?;
+    let signals = Signals::catch()?;
+    let report = Check { root, pages, update }.run(&mut io::stderr(), &signals);
+    if let Some(status) = signals.status() {
+        return Ok(ExitCode::from(status));
+    }
+    let report = report?;
     let mut text = Vec::new();
     report.print(&mut text).map_err(|error| Error::of("write the report", error))?;
     print(&String::from_utf8_lossy(&text))?;

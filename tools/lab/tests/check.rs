@@ -303,6 +303,31 @@ fn an_update_leaves_a_page_that_agrees_as_it_is() {
     assert_eq!(fs::read_to_string(&page).expect("a page"), before);
 }
 
+/// Told to stop, it ends its programs, removes what it has made, and says how it ended as a shell would.
+#[test]
+fn a_signal_leaves_nothing_behind() {
+    use nix::sys::signal::{Signal, kill};
+    for (signal, status) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
+        let copy = copy(&[]);
+        let scratch = copy.path().join("scratch");
+        fs::create_dir(&scratch).expect("a directory");
+        let page = "```console one trace\n$ touch begun; exec sleep 1000\nnever\n```\n";
+        fs::write(copy.path().join("page.md"), page).expect("written");
+        let mut command = lab();
+        command.arg("page.md").current_dir(copy.path()).env("TMPDIR", &scratch);
+        let mut child = command.stdout(std::process::Stdio::piped()).spawn().expect("lab runs");
+        while !copy.path().join("begun").exists() {
+            assert_eq!(child.try_wait().expect("it is our child"), None, "it ended by itself");
+            std::thread::yield_now();
+        }
+        kill(nix::unistd::Pid::from_raw(child.id().cast_signed()), signal).expect("it runs");
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!((output.status.code(), stdout(&output)), (Some(status), String::new()));
+        let left: Vec<_> = fs::read_dir(&scratch).expect("a directory").collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
 /// The list of processes is the page's own, in /proc as well.
 #[test]
 fn a_page_sees_its_own_processes_only() {

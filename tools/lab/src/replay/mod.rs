@@ -2,7 +2,8 @@
 //!
 //! Each terminal, the system calls of each terminal, and the packets are a *stream* of lines. The blocks of a page
 //! consume them in document order, which is time order: a block waits until as many lines have come as it shows, then
-//! the next one plays. Nothing sleeps: every wait is for an event, with a bound.
+//! the next one plays. Every wait is for an event, and it has a bound; while it lasts, the watcher is asked every 20 ms
+//! whether to go on.
 
 pub mod compare;
 pub mod renaming;
@@ -77,12 +78,6 @@ pub trait Watcher {
     /// The block cannot be played on this machine.
     fn not_checked(&mut self, _block: &Block, _missing: &Missing) {}
 }
-
-/// Watches nothing.
-#[derive(Debug)]
-pub struct Unwatched;
-
-impl Watcher for Unwatched {}
 
 /// What playing a page came to.
 #[derive(Debug)]

@@ -6,7 +6,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -26,7 +25,8 @@ use crate::privilege;
 use crate::processes::Processes;
 use crate::record::event::{Event, Interface, Lane, What};
 use crate::show::lanes::{Lanes, PATIENCE};
-use crate::show::reader::{ENDED, INTERRUPTED, Signals, Typed, is_broken_pipe, not_shown, typed};
+use crate::show::reader::{Typed, is_broken_pipe, not_shown, typed};
+use crate::signals::{INTERRUPTED, Signals};
 use crate::tools;
 
 /// The lane of COMMAND.
@@ -71,7 +71,7 @@ pub fn observe(command: &[OsString], here: &Path, out: impl Write) -> Result<u8>
     if matches!(network, Network::Private) {
         network::fresh()?;
     }
-    let signals = Signals::catch().map_err(|error| Error::of("catch signals", error))?;
+    let signals = Signals::catch()?;
     let mut lanes = Lanes::new(out, &[COMMAND, SECOND]);
     lanes.without_shell(COMMAND);
     let session = Session::start(command, here, &network, &mut lanes);
@@ -200,15 +200,14 @@ impl Session {
             let now = SystemTime::now();
             lanes.show(now.checked_sub(PATIENCE).unwrap_or(now)).map_err(not_shown)?;
 
-            if signals.end.load(Ordering::Relaxed) {
-                return Ok(ENDED);
-            }
-            if signals.interrupt.swap(false, Ordering::Relaxed) {
-                if interrupted.is_some() || ended.is_some() {
-                    return Ok(INTERRUPTED);
+            match signals.next() {
+                None => {}
+                // The first ^C is the command's.
+                Some(INTERRUPTED) if interrupted.is_none() && ended.is_none() => {
+                    interrupted = Some(Instant::now());
+                    self.command.press(INTERRUPT)?;
                 }
-                interrupted = Some(Instant::now());
-                self.command.press(INTERRUPT)?;
+                Some(status) => return Ok(status),
             }
             if ended.is_none() {
                 let status = self.command.status()?;

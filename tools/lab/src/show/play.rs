@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -21,8 +20,9 @@ use crate::record::packet::Packet;
 use crate::replay::{self, Stage, Watcher};
 use crate::show::frame;
 use crate::show::lanes::{self, Lanes, PATIENCE};
-use crate::show::reader::{ENDED, INTERRUPTED, Signals, Typed, is_broken_pipe, not_shown, typed};
+use crate::show::reader::{Typed, is_broken_pipe, not_shown, typed};
 use crate::show::report::Report;
+use crate::signals::Signals;
 
 /// How wide the words of the page are set.
 const COLUMNS: usize = 80;
@@ -55,7 +55,7 @@ pub fn play(root: &Path, path: &Path, tempo: Tempo, out: impl Write) -> Result<u
     let page = Page::read(root, path)?;
     check::build(root, page.commands(), &mut io::stderr())?;
     let network = Network::enter()?;
-    let signals = Signals::catch().map_err(|error| Error::of("catch signals", error))?;
+    let signals = Signals::catch()?;
     let mut player = Player::new(&page, tempo, signals, out)?;
     let mut gaps: Vec<String> = network.missing().map(ToString::to_string).into_iter().collect();
     if let Err(missing) = Syscalls::available()
@@ -226,12 +226,7 @@ impl<W: Write> Player<W> {
 
     /// Whether nothing has ended the play.
     fn is_wanted(&mut self) -> bool {
-        if self.signals.interrupt.load(Ordering::Relaxed) {
-            self.stopped = Some(INTERRUPTED);
-        }
-        if self.signals.end.load(Ordering::Relaxed) {
-            self.stopped = Some(ENDED);
-        }
+        self.stopped = self.stopped.or_else(|| self.signals.status());
         self.stopped.is_none()
     }
 

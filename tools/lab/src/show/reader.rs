@@ -1,39 +1,14 @@
-//! The reader at the keyboard: what is typed, ^C, and whether anybody still looks.
+//! The reader at the keyboard: what is typed, and whether anybody still looks.
 
 use std::io::{self, BufRead};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, channel};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-
 use crate::error::{Error, Result};
-
-/// The exit status of a program that ^C ended, as a shell tells it: 128 and the signal's number.
-pub(crate) const INTERRUPTED: u8 = 130;
-/// The same for SIGTERM; a terminal that was closed (SIGHUP) counts as well.
-pub(crate) const ENDED: u8 = 143;
 
 /// What the reader does on standard input.
 pub(crate) enum Typed {
     Line(String),
     End,
-}
-
-/// What told us to stop.
-pub(crate) struct Signals {
-    pub(crate) interrupt: Arc<AtomicBool>,
-    pub(crate) end: Arc<AtomicBool>,
-}
-
-impl Signals {
-    pub(crate) fn catch() -> io::Result<Self> {
-        let signals = Self { interrupt: Arc::default(), end: Arc::default() };
-        signal_hook::flag::register(SIGINT, Arc::clone(&signals.interrupt))?;
-        signal_hook::flag::register(SIGTERM, Arc::clone(&signals.end))?;
-        signal_hook::flag::register(SIGHUP, Arc::clone(&signals.end))?;
-        Ok(signals)
-    }
 }
 
 /// Reads standard input line by line, in a thread that ends with it.
