@@ -3,11 +3,14 @@
 //! * [`runtime`]: a runtime of our own, a lesson in three files: [`task`](runtime::task), [`reactor`](runtime::reactor)
 //!   and [`time`](runtime::time).
 //! * [`socket`]: part one's calls as futures, on that runtime.
+//! * [`executor_clients`], [`tokio_clients`]: who is being served, on our own runtime and on tokio.
+//! * [`ring`]: `io_uring`, with the only `unsafe` of this part; [`uring_client`]: one client on it.
 //! * [`accept`]: what an error of `accept` means.
-//! * [`ring`]: `io_uring`, with the only `unsafe` of this part.
 
 pub mod accept;
+pub mod executor_clients;
 pub mod ring;
 pub mod runtime;
 pub mod socket;
-pub mod submitted;
+pub mod tokio_clients;
+pub mod uring_client;

@@ -18,3 +18,6 @@ design!(tokio_with_workers, "async-tokio", &["--workers", "2"]);
 design!(uring, "async-uring", &[]);
 design!(uring_plain, "async-uring", &["--plain"]);
 design!(uring_in_batches, "async-uring", &["--batch", "32"]);
+// With a call that takes no time, since a server that blocks fails the list: that is its lesson. With the cure it passes.
+design!(blocking, "async-blocking", &["--call", "0"]);
+design!(blocking_aside, "async-blocking", &["--aside", "--call", "1"]);

@@ -17,7 +17,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use part_seven_async::accept::Fault;
 use part_seven_async::ring::{Completion, Operation, Ring};
-use part_seven_async::submitted::Client;
+use part_seven_async::uring_client::Client;
 use part_six_connections::gate::Gate;
 use part_six_connections::listener::listen_on;
 use part_six_connections::options::Options;
