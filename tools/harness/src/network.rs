@@ -3,6 +3,7 @@
 //! `network_namespaces(7)`).
 
 use std::fs::File;
+use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::process::{Command, Stdio};
@@ -206,6 +207,15 @@ pub fn set(name: &str, value: &str) -> Result<()> {
 pub fn get(name: &str) -> Option<String> {
     let text = std::fs::read_to_string(format!("/proc/sys/{}", name.replace('.', "/"))).ok()?;
     Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// A loopback address that only the calling process uses: made of its number, so that tests of two checkouts, or of two
+/// users, run beside each other with whatever port they like.
+#[must_use]
+pub fn own_loopback() -> Ipv4Addr {
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    // A number of a process has at most 22 bits (proc_sys_kernel(5), pid_max); 127.0.0.0/24 is everybody's.
+    Ipv4Addr::new(127, 0x40 | (high & 0x3f), middle, low)
 }
 
 /// The ports from which the kernel chooses one for a socket that was not bound (ip(7), `ip_local_port_range`).

@@ -60,9 +60,14 @@ fn is_shown(lines: &[String], lane: &str) -> bool {
 
 #[test]
 fn a_server_is_seen_while_a_client_is_typed_into_the_second_terminal() {
-    let mut lab = observe(&["cargo", "run", "-q", "-p", "lab", "--example", "echo", "--", "serve", "6911"]);
-    lab.wait_for("command       | listening at 127.0.0.1:6911").expect("the server");
-    type_line(&mut lab, "cargo run -q -p lab --example echo -- say 6911 hello");
+    let mut lab = observe(&["cargo", "run", "-q", "-p", "lab", "--example", "echo", "--", "serve", "0"]);
+    let port = loop {
+        let line = lab.line().expect("the server");
+        if let Some(port) = line.strip_prefix("command       | listening at 127.0.0.1:") {
+            break port.to_owned();
+        }
+    };
+    type_line(&mut lab, &format!("cargo run -q -p lab --example echo -- say {port} hello"));
     lab.wait_for("second        | answer \"hello\\n\"").expect("the client");
     let ended = lab.end().expect("the server ends after one client");
     assert_eq!(ended.status.code(), Some(0), "{}", ended.errors);
@@ -72,7 +77,8 @@ fn a_server_is_seen_while_a_client_is_typed_into_the_second_terminal() {
     assert!(at("second        | $ cargo run") < at("second        | answer"));
     assert!(at("command       | listening") < at("says \"hello\\n\""));
     if is_shown(&ended.lines, "packets") {
-        assert!(at(":6911 TCP SYN") < at("> 127.0.0.1:6911 TCP PSH ACK, 6 bytes \"hello\\n\""));
+        let message = format!("> 127.0.0.1:{port} TCP PSH ACK, 6 bytes \"hello\\n\"");
+        assert!(at(&format!(":{port} TCP SYN")) < at(&message));
     }
     if is_shown(&ended.lines, "system calls") {
         assert!(at("command calls | listen(3") < at("command calls | accept4(3"));
