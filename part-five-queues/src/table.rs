@@ -57,9 +57,10 @@ fn linux<Fd: AsFd>(socket: &Fd, rows: &mut Vec<(&'static str, String)>) {
     use nix::sys::socket::sockopt::{TcpCork, TcpFastOpenConnect, TcpUserTimeout};
 
     use crate::option::linux::{
-        TcpDeferAccept, TcpFastOpen, TcpLinger2, TcpNotsentLowat, TcpQuickAck, TcpSynCnt,
+        TcpDeferAccept, TcpFastOpen, TcpInfo, TcpLinger2, TcpNotsentLowat, TcpQuickAck, TcpSynCnt,
     };
     rows.extend([
+        ("TCP_INFO", value(socket, TcpInfo, |info| info.state().to_owned())),
         ("TCP_CORK", on(socket, TcpCork)),
         ("TCP_QUICKACK", on(socket, TcpQuickAck)),
         ("TCP_USER_TIMEOUT", value(socket, TcpUserTimeout, |it| unit(it, "ms"))),
