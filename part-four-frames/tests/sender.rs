@@ -131,7 +131,7 @@ fn a_refusal_stops_a_long_file() {
     let ended = sender.end().unwrap();
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
     assert!(ended.errors.contains("refused, \"too long\""), "{}", ended.errors);
-    assert!(ended.lines.iter().any(|line| line.ends_with("bytes: the receiver has answered")), "{ended:?}");
+    assert!(ended.lines.iter().any(|line| line.ends_with("bytes: the receiver takes no more")), "{ended:?}");
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn send_file(options: &Options) -> Result<()> {
         send_all(&socket, &options.order.u32(checksum))?;
         info!("Sent the content, {} bytes, CRC-32 {checksum:#010x}", progress.sent());
     } else {
-        info!("Stopped after {} bytes: the receiver has answered", progress.sent());
+        info!("Stopped after {} bytes: the receiver takes no more", progress.sent());
     }
 
     // 7. finish: half-closes, and reads what the receiver says.

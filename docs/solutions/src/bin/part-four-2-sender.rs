@@ -125,7 +125,7 @@ fn send_file(options: &Options) -> Result<()> {
         send_all(&socket, &ByteOrder::Big.u32(checksum))?;
         info!("Sent the content, {} bytes, CRC-32 {checksum:#010x}", progress.sent() - here);
     } else {
-        info!("Stopped after {} bytes: the receiver has answered", progress.sent());
+        info!("Stopped after {} bytes: the receiver takes no more", progress.sent());
     }
 
     // finish: half-closes, and reads what the receiver says.
