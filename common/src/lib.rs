@@ -9,8 +9,6 @@
 //! A part makes the system calls that it teaches by itself; nothing here makes them for it. Functions fail with
 //! typed errors; `anyhow` is for the programs.
 
-#![warn(clippy::indexing_slicing)]
-
 pub mod arguments;
 pub mod dump;
 pub mod logging;

@@ -27,8 +27,8 @@ use crate::stop;
 /// a warning on standard error, and `info`.
 pub fn init(name: &str) {
     let name = NAME.get_or_init(|| name.to_owned());
-    let wish = std::env::var_os("RUST_LOG").unwrap_or_default();
-    let targets = parse(&wish.to_string_lossy()).unwrap_or_else(|directive| {
+    let directives = std::env::var_os("RUST_LOG").unwrap_or_default();
+    let targets = parse(&directives.to_string_lossy()).unwrap_or_else(|directive| {
         let _ = writeln!(
             io::stderr(),
             "{name}: warning: RUST_LOG: {directive:?} is neither a level (off, error, warn, info, debug, trace) \
@@ -40,13 +40,13 @@ pub fn init(name: &str) {
     let _ = tracing_subscriber::registry().with(lines.with_ansi(false)).with(targets).try_init();
 }
 
-/// The targets that `wish` asks for, or the directive that asks for nothing.
+/// The targets that `directives` ask for, or the directive that asks for nothing.
 ///
 /// `Targets` has a `FromStr` of its own, but takes any word for the name of a target and then shows that one alone:
 /// `RUST_LOG=inof` would be silence.
-fn parse(wish: &str) -> Result<Targets, &str> {
+fn parse(directives: &str) -> Result<Targets, &str> {
     let mut targets = Targets::new().with_default(LevelFilter::INFO);
-    for directive in wish.split(',').map(str::trim).filter(|directive| !directive.is_empty()) {
+    for directive in directives.split(',').map(str::trim).filter(|directive| !directive.is_empty()) {
         let (target, level) = match directive.split_once('=') {
             Some((target, level)) => (Some(target.trim()), level.trim()),
             None => (None, directive),
@@ -156,7 +156,7 @@ mod tests {
     fn a_target_changes_itself_and_silences_nobody() {
         let targets = parse("part-one-server=debug, common=off").unwrap();
         assert!(targets.would_enable("part_one_server", &Level::DEBUG));
-        assert!(!targets.would_enable("common::fd", &Level::ERROR));
+        assert!(!targets.would_enable("common::stop", &Level::ERROR));
         assert!(targets.would_enable("another", &Level::INFO));
         assert!(!targets.would_enable("another", &Level::DEBUG));
     }

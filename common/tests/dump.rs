@@ -46,6 +46,17 @@ proptest! {
         prop_assert_eq!(&lines(text.as_bytes())[2], &format!("{text:?}"));
     }
 
+    /// The plain way, a chunk at a time, for long messages in which characters are cut and whole.
+    #[test]
+    fn every_string_line_is_the_one_that_the_plain_way_gives(bytes in bytes_of_characters()) {
+        let mut plain = String::from("\"");
+        for chunk in bytes.utf8_chunks() {
+            plain.push_str(format!("{:?}", chunk.valid()).strip_prefix('"').unwrap().strip_suffix('"').unwrap());
+            plain.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+        }
+        prop_assert_eq!(&lines(&bytes)[2], &(plain + "\""));
+    }
+
     #[test]
     fn no_control_character_passes(bytes: Vec<u8>) {
         let [_, _, text] = lines(&bytes);
@@ -59,6 +70,14 @@ proptest! {
         let [_, _, text] = lines(&bytes);
         prop_assert_eq!(unescape(text.strip_prefix('"').unwrap().strip_suffix('"').unwrap()), bytes);
     }
+}
+
+/// Up to 600 bytes, most of them beyond ASCII: leading bytes, following ones, and what can be neither.
+fn bytes_of_characters() -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![0x20..0x7f_u8, 0x80..0xc0_u8, 0xc2..0xf5_u8, any::<u8>()];
+    let piece =
+        prop_oneof![byte.prop_map(|byte| vec![byte]), any::<char>().prop_map(|c| c.to_string().into_bytes())];
+    prop::collection::vec(piece, 0..300).prop_map(|pieces| pieces.concat())
 }
 
 fn piece() -> impl Strategy<Value = Vec<u8>> {
@@ -100,6 +119,15 @@ fn unescape(text: &str) -> Vec<u8> {
 #[test]
 fn nothing_at_all_has_three_lines_too() {
     assert_eq!(Dump(b"").to_string(), "bytes: []\nhex repr: []\nstr repr: \"\"");
+}
+
+/// Wherever a character stands, none is cut where the dump hands its buffer on.
+#[test]
+fn a_character_stays_whole_at_every_place() {
+    for before in 0..400 {
+        let text = "x".repeat(before) + "é€😀e\u{301}\u{7f}\"" + &"y".repeat(before);
+        assert_eq!(lines(text.as_bytes())[2], format!("{text:?}"), "behind {before}");
+    }
 }
 
 #[test]

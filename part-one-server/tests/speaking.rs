@@ -10,14 +10,14 @@ use std::process::Command;
 use harness::process::{Ended, Process, command};
 const SERVER: &str = env!("CARGO_BIN_EXE_part-one-server");
 
-/// One exchange with a server that has `RUST_LOG=wish`.
+/// One exchange with a server that has `RUST_LOG=directives`.
 ///
 /// It may not tell us a port that the kernel chose, so it listens on 6797 of a loopback address of its own; a
 /// port that the kernel may choose would also let `connect` meet itself.
-fn with_rust_log(wish: &str, last: u8) -> Ended {
+fn with_rust_log(directives: &str, last: u8) -> Ended {
     let address = SocketAddr::from(([127, 67, 97, last], 6797));
     let mut server = command(SERVER);
-    server.arg(address.to_string()).env("RUST_LOG", wish);
+    server.arg(address.to_string()).env("RUST_LOG", directives);
     let server = Process::spawn(server).unwrap();
     let mut client = connect(address);
     client.write_all(b"x").unwrap();
@@ -39,8 +39,8 @@ fn connect(address: SocketAddr) -> TcpStream {
 
 #[test]
 fn rust_log_asks_for_more() {
-    for wish in ["debug", "part-one-server=debug", "part_one_server=trace,warn,info"] {
-        let ended = with_rust_log(wish, 1);
+    for directives in ["debug", "part-one-server=debug", "part_one_server=trace,warn,info"] {
+        let ended = with_rust_log(directives, 1);
         assert!(ended.lines.contains(&"debug: accepted a connection: descriptor 4".into()), "{ended:?}");
         assert_eq!(ended.lines.len(), 9, "{ended:?}");
         assert_eq!(ended.errors, "");
@@ -49,21 +49,21 @@ fn rust_log_asks_for_more() {
 
 #[test]
 fn rust_log_asks_for_less() {
-    for wish in ["warn", "error", "off", "part-one-server=warn", "part_one_server=off"] {
-        let ended = with_rust_log(wish, 2);
-        assert_eq!((ended.lines.as_slice(), ended.errors.as_str()), ([].as_slice(), ""), "{wish}");
+    for directives in ["warn", "error", "off", "part-one-server=warn", "part_one_server=off"] {
+        let ended = with_rust_log(directives, 2);
+        assert_eq!((ended.lines.as_slice(), ended.errors.as_str()), ([].as_slice(), ""), "{directives}");
         assert_eq!(ended.status.code(), Some(0));
     }
 }
 
 #[test]
 fn a_rust_log_that_makes_no_sense_is_a_warning_and_no_silence() {
-    for wish in ["inof", "common=loud", "=", "\u{1b}[31m"] {
-        let ended = with_rust_log(wish, 3);
+    for directives in ["inof", "common=loud", "=", "\u{1b}[31m"] {
+        let ended = with_rust_log(directives, 3);
         assert_eq!(
             ended.errors,
             format!(
-                "part-one-server: warning: RUST_LOG: {wish:?} is neither a level (off, error, warn, info, debug, trace) \
+                "part-one-server: warning: RUST_LOG: {directives:?} is neither a level (off, error, warn, info, debug, trace) \
                  nor target=level: going on with info\n"
             )
         );
