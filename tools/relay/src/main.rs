@@ -50,10 +50,10 @@ const CLIENTS: usize = 256;
 const QUEUE: usize = 256;
 
 fn main() -> ExitCode {
-    program::run(env!("CARGO_BIN_NAME"), HELP, Wish::from_words, relay)
+    program::run(env!("CARGO_BIN_NAME"), HELP, Options::parse, relay)
 }
 
-struct Wish {
+struct Options {
     listen: SocketAddr,
     target: SocketAddr,
     rates: Vec<(Fate, u8)>,
@@ -61,8 +61,8 @@ struct Wish {
     seed: u64,
 }
 
-impl Wish {
-    fn from_words(words: &mut Arguments) -> Result<Self, arguments::Error> {
+impl Options {
+    fn parse(words: &mut Arguments) -> Result<Self, arguments::Error> {
         let (mut addresses, mut rates, mut late, mut seed) = (Vec::new(), BTreeMap::new(), 100, 1);
         while let Some(word) = words.word()? {
             let (option, fate) = match word {
@@ -146,7 +146,7 @@ struct Held {
 }
 
 struct Relay {
-    wish: Wish,
+    options: Options,
     listener: UdpSocket,
     clients: Vec<Client>,
     held: Vec<Held>,
@@ -156,20 +156,20 @@ struct Relay {
     fates: BTreeMap<Fate, u64>,
 }
 
-fn relay(wish: Wish) -> Result<()> {
-    let listener = UdpSocket::bind(wish.listen).with_context(|| format!("bind {}", wish.listen))?;
+fn relay(options: Options) -> Result<()> {
+    let listener = UdpSocket::bind(options.listen).with_context(|| format!("bind {}", options.listen))?;
     listener.set_nonblocking(true).context("set_nonblocking")?;
     let bound = listener.local_addr().context("getsockname")?;
     let stop = Stop::on_signals().context("catch SIGINT and SIGTERM")?;
-    info!("Relaying what comes to {bound} to {}", wish.target);
+    info!("Relaying what comes to {bound} to {}", options.target);
     if !bound.ip().to_canonical().is_loopback() {
-        warn!("{bound} is more than loopback: whoever reaches it reaches {} through us", wish.target);
+        warn!("{bound} is more than loopback: whoever reaches it reaches {} through us", options.target);
     }
 
-    let mut there = Rng::with_seed(wish.seed);
+    let mut there = Rng::with_seed(options.seed);
     let back = there.fork();
     let (clients, held, fates) = (Vec::new(), Vec::new(), BTreeMap::new());
-    let mut relay = Relay { wish, listener, clients, held, there, back, fates };
+    let mut relay = Relay { options, listener, clients, held, there, back, fates };
     relay.run(&stop)?;
 
     let fates: Vec<_> = relay.fates.iter().map(|(fate, count)| format!("{count} {fate}")).collect();
@@ -191,7 +191,7 @@ impl Relay {
             for (at, _) in clients.iter().enumerate().filter(|(_, ready)| **ready) {
                 let Some(Client { address, socket }) = self.clients.get(at) else { continue };
                 let address = *address;
-                if let Some(length) = sound(self.wish.target, socket.recv(&mut buffer)) {
+                if let Some(length) = sound(self.options.target, socket.recv(&mut buffer)) {
                     self.take(Way::Back, address, buffer.get(..length).unwrap_or_default());
                 }
             }
@@ -233,11 +233,11 @@ impl Relay {
         if self.clients.iter().any(|known| known.socket.local_addr().is_ok_and(|own| own == client)) {
             warn!(
                 "ignored a datagram from {client}: it is our own; does {} lead back here?",
-                self.wish.target
+                self.options.target
             );
             return false;
         }
-        match towards(self.wish.target) {
+        match towards(self.options.target) {
             Ok(socket) => {
                 if self.clients.len() == CLIENTS {
                     self.clients.remove(0);
@@ -246,7 +246,7 @@ impl Relay {
                 true
             }
             Err(error) => {
-                warn!("no socket for {client} towards {}: {error}", self.wish.target);
+                warn!("no socket for {client} towards {}: {error}", self.options.target);
                 false
             }
         }
@@ -259,14 +259,14 @@ impl Relay {
             warn!("{QUEUE} datagrams are waiting already: one more is dropped");
             fate = Fate::Dropped;
         }
-        let target = self.wish.target;
+        let target = self.options.target;
         let (from, to) = if way == Way::There { (client, target) } else { (target, client) };
         info!("{from} > {to}, {} bytes: {fate}", bytes.len());
         *self.fates.entry(fate).or_default() += 1;
         match fate {
             Fate::Dropped => {}
             Fate::Delayed | Fate::Swapped => {
-                let due = Instant::now() + self.wish.late;
+                let due = Instant::now() + self.options.late;
                 let swapped = fate == Fate::Swapped;
                 self.held.push(Held { due, swapped, client, way, bytes: bytes.to_vec() });
             }
@@ -284,7 +284,7 @@ impl Relay {
     fn draw(&mut self, way: Way) -> Fate {
         let rng = if way == Way::There { &mut self.there } else { &mut self.back };
         let mut draw = rng.u8(0..100);
-        for &(fate, rate) in &self.wish.rates {
+        for &(fate, rate) in &self.options.rates {
             match draw.checked_sub(rate) {
                 Some(rest) => draw = rest,
                 None => return fate,
@@ -309,7 +309,7 @@ impl Relay {
             },
         };
         if let Err(error) = sent {
-            let to = if way == Way::Back { client } else { self.wish.target };
+            let to = if way == Way::Back { client } else { self.options.target };
             warn!("send {} bytes to {to}: {error}", bytes.len());
         }
     }
