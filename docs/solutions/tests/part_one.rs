@@ -140,3 +140,74 @@ fn exercise_5_the_whole_line() {
         Ok(())
     });
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn failures_exercise_1_count_the_seconds() {
+    let answer = State::answer(env!("CARGO_BIN_EXE_part-one-failures-1"));
+    exercise(&lesson(), "the port did not rest", &answer, |server| -> Checked {
+        let (first, address) = server.serve()?;
+        assert_eq!(exchange(address, b"hello")?, b"hello");
+        first.end()?;
+        // The kernel counts the minute down: nobody here waits for its end.
+        let mut second = server.start(&[&address.to_string()])?;
+        match second.wait_for("Listening") {
+            Ok(_) => Err("the port did not rest".into()),
+            Err(error) if error.to_string().contains("EADDRINUSE") => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn failures_exercise_2_three_outcomes() {
+    if !harness::private::network("failures_exercise_2_three_outcomes", &[]) {
+        return;
+    }
+    let client = State::lesson("part-one-client", "part-one-client");
+    // What is tried is an address. A private network has no route to the first; at the others nobody listens.
+    for answer in ["127.0.0.1:1", "127.0.0.1:0"] {
+        exercise(&"192.0.2.1:6797", "ENETUNREACH", &answer, |address: &&str| -> Checked {
+            let ended = client.start(&[address])?.end()?;
+            match ended.errors {
+                errors if errors.contains("ECONNREFUSED") => Ok(()),
+                errors => Err(format!("no RST came back: {errors}").into()),
+            }
+        });
+    }
+}
+
+#[test]
+fn failures_exercise_3_repair_the_1024() {
+    let answer = State::answer(env!("CARGO_BIN_EXE_part-one-failures-3"));
+    exercise(&lesson(), "of 3000 bytes", &answer, |server| -> Checked {
+        let (_server, address) = server.serve()?;
+        let mut client = TcpStream::connect(address)?;
+        client.write_all(&[0; 3000])?;
+        client.shutdown(Shutdown::Write)?;
+        let mut echo = Vec::new();
+        let ended = client.read_to_end(&mut echo);
+        if echo.len() < 3000 || ended.is_err() {
+            return Err(format!("{} of 3000 bytes came back: {ended:?}", echo.len()).into());
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn failures_exercise_4_a_time_limit() {
+    let answer = State::answer(env!("CARGO_BIN_EXE_part-one-failures-4"));
+    exercise(&lesson(), "still waits", &answer, |server| -> Checked {
+        let (server, address) = server.serve()?;
+        let mut client = TcpStream::connect(address)?;
+        client.set_read_timeout(Some(std::time::Duration::from_secs(12)))?;
+        match client.read(&mut [0; 1]) {
+            Ok(0) => {}
+            other => return Err(format!("after twelve seconds the server still waits: {other:?}").into()),
+        }
+        let ended = server.end()?;
+        assert!(ended.errors.contains("said nothing for ten seconds"), "{}", ended.errors);
+        Ok(())
+    });
+}
