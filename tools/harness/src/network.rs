@@ -2,12 +2,16 @@
 //! earlier run, the settings are ours, and packets can be captured without root (`user_namespaces(7)`,
 //! `network_namespaces(7)`).
 
-use std::fs::File;
+use std::fs::{File, Permissions};
+use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::libc;
 use nix::sched::{CloneFlags, unshare};
@@ -44,14 +48,7 @@ impl Network {
             enter_user_namespace()?;
             return Ok(Self::Private);
         };
-        let path = std::env::temp_dir().join("sockets-part-by-part.lock");
-        // For reading first: another user may have made it.
-        let create = || File::options().read(true).write(true).create(true).truncate(false).open(&path);
-        let file = File::open(&path).or_else(|_| create());
-        let file = file.map_err(|error| Error::of(format!("open {}", path.display()), error))?;
-        let lock = Flock::lock(file, FlockArg::LockExclusive)
-            .map_err(|(_, errno)| Error::of(format!("lock {}", path.display()), errno))?;
-        Ok(Self::Host(missing, HostLock(lock)))
+        Ok(Self::Host(missing, HostLock::take()?))
     }
 
     /// Why there is no private network, where there is none.
@@ -61,6 +58,35 @@ impl Network {
             Self::Private => None,
             Self::Host(missing, _) => Some(missing),
         }
+    }
+}
+
+impl HostLock {
+    /// Waits for it, and says so.
+    fn take() -> Result<Self> {
+        // One for all users, whatever their TMPDIR.
+        let place = Some(PathBuf::from("/tmp")).filter(|place| place.is_dir());
+        let path = place.unwrap_or_else(std::env::temp_dir).join("sockets-part-by-part.lock");
+        // For reading first: another user may have made it.
+        let file = File::open(&path).or_else(|_| {
+            let file = File::options().read(true).write(true).create(true).truncate(false).open(&path)?;
+            file.set_permissions(Permissions::from_mode(0o644))?; // whatever the umask
+            Ok(file)
+        });
+        let file = file.map_err(|error: io::Error| Error::of(format!("open {}", path.display()), error))?;
+        let failed = |errno| Error::of(format!("lock {}", path.display()), errno);
+        let file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(Self(lock)),
+            Err((file, Errno::EWOULDBLOCK)) => file,
+            Err((_, errno)) => return Err(failed(errno)),
+        };
+        let _ = writeln!(
+            io::stderr(),
+            "waiting for another laboratory: it plays on this machine's own network and holds {}",
+            path.display()
+        );
+        let lock = Flock::lock(file, FlockArg::LockExclusive);
+        lock.map(Self).map_err(|(_, errno)| failed(errno))
     }
 }
 

@@ -16,6 +16,7 @@ use pty_process::blocking::{Command, Pty};
 use crate::environment;
 use crate::error::{Error, Result};
 use crate::location::Location;
+use crate::ordinary;
 use crate::record::event::{Event, Lane, What};
 use crate::tools;
 
@@ -69,6 +70,15 @@ impl Terminal {
             .env("PS1", String::from_utf8_lossy(&prompt).as_ref())
             .env("PS2", "> ")
             .current_dir(root);
+        let is_ordinary = location.capabilities.is_empty();
+        // SAFETY: between fork and exec only system calls are made.
+        #[expect(unsafe_code, reason = "what the shell inherits from whoever runs the laboratory")]
+        let command = unsafe {
+            command.pre_exec(move || {
+                ordinary::forget_habits()?;
+                if is_ordinary { ordinary::give_up_privileges() } else { Ok(()) }
+            })
+        };
         Self::start(name, command, location, events)
     }
 

@@ -6,6 +6,8 @@
 //! whether to go on.
 
 pub mod compare;
+mod leftovers;
+pub mod machine;
 pub mod renaming;
 mod values;
 
@@ -19,6 +21,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use self::compare::Row;
+use self::leftovers::Leftovers;
 use self::renaming::Renaming;
 use crate::book::page::{self, Block, Console, Input, Kind, Page, Which};
 use crate::error::{Error, Result};
@@ -33,7 +36,6 @@ use crate::processes::Processes;
 use crate::record::event::{Event, Interface, Lane, What};
 use crate::record::packet::{Packet, Tcp};
 use crate::show::frame;
-use crate::tools;
 
 /// A stream from which nothing comes for so long has said what it had to say. Only a page that already differs waits
 /// for it.
@@ -178,11 +180,8 @@ impl From<Error> for Stop {
 /// When the laboratory itself fails: no terminal, no thread, a setting refused. What differs is not an error but in the
 /// run.
 pub fn play(page: &Page, stage: &Stage<'_>, watcher: &mut dyn Watcher) -> Result<Run> {
-    if let Some(missing) = stage.network.missing()
-        && (page.settings.private
-            || !page.settings.sysctls.is_empty()
-            || !page.settings.hosts.hosts.is_empty())
-    {
+    machine::try_tools(page);
+    if let Some(missing) = machine::lacks_all(page, stage.network) {
         let outcomes = page.blocks.iter().map(|block| {
             if block.is_played() { Outcome::NotChecked(missing.clone()) } else { Outcome::NotPlayed }
         });
@@ -192,9 +191,10 @@ pub fn play(page: &Page, stage: &Stage<'_>, watcher: &mut dyn Watcher) -> Result
         network::fresh()?;
     }
     let hosts = Hosts::start(&page.settings.hosts)?;
-    for (name, value) in &page.settings.sysctls {
+    for (name, value) in page.settings.sysctls.iter().filter(|_| stage.network.missing().is_none()) {
         hosts.each(|| network::set(name, value))?;
     }
+    let _ = machine::no_ipv6(); // asked while every interface is up, then remembered
     Replay::new(page, stage, hosts, watcher)?.play()
 }
 
@@ -262,6 +262,7 @@ struct Replay<'a> {
     sender: Sender<Event>,
     events: Receiver<Event>,
     scratch: TempDir,
+    leftovers: Leftovers,
 }
 
 impl<'a> Replay<'a> {
@@ -288,6 +289,7 @@ impl<'a> Replay<'a> {
             sender,
             events,
             scratch: TempDir::new().map_err(|error| Error::of("make a temporary directory", error))?,
+            leftovers: stage.network.missing().map(|_| Leftovers::now()).unwrap_or_default(),
         })
     }
 
@@ -386,6 +388,9 @@ impl<'a> Replay<'a> {
     fn console(&mut self, index: usize, block: &Block, console: &Console) -> std::result::Result<(), Stop> {
         let name = &console.terminal;
         let lane = Lane::Terminal(name.clone());
+        if let Some(missing) = machine::lacks(console) {
+            return Err(Stop::Missing(missing));
+        }
         self.open(name)?;
         if console.trace
             && let Some(calls) = self.streams.get_mut(&Lane::Calls(name.clone()))
@@ -477,9 +482,6 @@ impl<'a> Replay<'a> {
         lane: &Lane,
         command: &str,
     ) -> std::result::Result<(), Stop> {
-        if let Some(missing) = tools::missing(command) {
-            return Err(Stop::Missing(missing));
-        }
         self.back_at_prompt(at, lane)?;
         let stream = self.stream(lane);
         let running = stream.running.replace(Running { at, interrupted: false });
@@ -865,11 +867,14 @@ impl<'a> Replay<'a> {
         if let (What::Packet(packet), Lane::Packets(interface)) = (&event.what, &event.lane) {
             self.packets.entry(interface.clone()).or_default().push(Arc::clone(packet));
         }
+        let leftover = matches!(&event.what, What::Line(text) if self.leftovers.are_shown(text));
         let stream = self.stream(&event.lane);
         match event.what {
             What::Line(text) => {
                 stream.partial.clear();
-                stream.seen.push_back(Seen::Line(text));
+                if !leftover {
+                    stream.seen.push_back(Seen::Line(text));
+                }
             }
             What::Partial(text) => stream.partial = text,
             What::Prompt { status } => {

@@ -87,7 +87,7 @@ fn not_found(command: &[OsString]) -> Option<Missing> {
     let is_there =
         if name.contains('/') { is_program(Path::new(name.as_ref())) } else { tools::find(&name).is_some() };
     (!is_there).then(|| {
-        tools::missing(&name)
+        tools::not_installed(&name)
             .unwrap_or_else(|| Missing { what: format!("{name}: there is no such program"), remedy: None })
     })
 }
