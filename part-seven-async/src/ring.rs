@@ -17,7 +17,7 @@ use std::slice;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use io_uring::types::{BufRingEntry, Fd, SubmitArgs, Timespec};
+use io_uring::types::{BufRingEntry, Fd, Fixed, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 use nix::errno::Errno;
 use nix::libc::{MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL, POLLIN, SOCK_CLOEXEC};
@@ -30,6 +30,9 @@ pub const LENGTH: u32 = 2048;
 const QUEUES: (u32, u32) = (1024, 16_384);
 /// The group of our buffers; there is only one.
 const GROUP: u16 = 0;
+
+/// How long the ring's own table of files may be: the kernel's limit.
+const FILES: u32 = 1 << 20;
 
 /// As good as for ever.
 const LONG: Duration = Duration::from_secs(24 * 60 * 60);
@@ -95,12 +98,12 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// Two empty rings.
+    /// Two empty rings, for `descriptors` of which each is less than that.
     ///
     /// # Errors
     /// What `io_uring_setup(2)` and `io_uring_register(2)` list: EPERM or ENOSYS where `io_uring` is denied, EINVAL
     /// where the kernel is older than 6.1.
-    pub fn new() -> nix::Result<Self> {
+    pub fn new(descriptors: u64) -> nix::Result<Self> {
         let rings = IoUring::builder()
             // One thread submits, and it wants completions made only when it asks for them, in `enter`.
             .setup_single_issuer()
@@ -115,10 +118,34 @@ impl Ring {
         let registered =
             unsafe { rings.submitter().register_buf_ring_with_flags(free as u64, BUFFERS, GROUP, 0) };
         registered.map_err(|error| errno(&error))?;
+        let most = u32::try_from(descriptors).unwrap_or(FILES).min(FILES);
+        rings.submitter().register_files_sparse(most).map_err(|error| errno(&error))?;
         let buffers = zeroed(usize::from(BUFFERS) * LENGTH as usize);
         let mut ring = Self { rings, free, buffers, tail: 0, sending: Vec::new() };
         (0..BUFFERS).for_each(|number| ring.give_back(Buffer(number)));
         Ok(ring)
+    }
+
+    /// Puts `client` into the ring's own table of files: then the kernel need not look it up, and count who uses it, for
+    /// every submission. The table holds the connection open, too: see [`unregister`](Self::unregister).
+    ///
+    /// # Errors
+    /// What `io_uring_register(2)` lists for `IORING_REGISTER_FILES_UPDATE`.
+    pub fn register(&mut self, client: RawFd) -> nix::Result<()> {
+        self.update(client, client)
+    }
+
+    /// Takes `client` out of the table, before it is closed.
+    ///
+    /// # Errors
+    /// As [`register`](Self::register).
+    pub fn unregister(&mut self, client: RawFd) -> nix::Result<()> {
+        self.update(client, -1)
+    }
+
+    fn update(&mut self, place: RawFd, to: RawFd) -> nix::Result<()> {
+        let update = self.rings.submitter().register_files_update(place.cast_unsigned(), &[to]);
+        update.map(drop).map_err(|error| errno(&error))
     }
 
     /// Asks for the next client of `listener`; with `multishot`, for all that are to come.
@@ -142,10 +169,10 @@ impl Ring {
     /// As [`enter`](Self::enter).
     pub fn recv(&mut self, client: RawFd, multishot: bool) -> nix::Result<()> {
         let entry = if multishot {
-            opcode::RecvMulti::new(Fd(client), GROUP).build()
+            opcode::RecvMulti::new(place(client), GROUP).build()
         } else {
             let any_of_the_group = std::ptr::null_mut();
-            let recv = opcode::Recv::new(Fd(client), any_of_the_group, LENGTH).buf_group(GROUP).build();
+            let recv = opcode::Recv::new(place(client), any_of_the_group, LENGTH).buf_group(GROUP).build();
             recv.flags(squeue::Flags::BUFFER_SELECT)
         };
         self.push(&entry.user_data(Operation::Recv.data(client)))
@@ -158,7 +185,7 @@ impl Ring {
     /// As [`enter`](Self::enter).
     pub fn send_now(&mut self, client: RawFd, buffer: &Buffer, length: usize) -> nix::Result<()> {
         let bytes = self.bytes(buffer, length);
-        let send = opcode::Send::new(Fd(client), bytes.as_ptr(), bytes.len() as u32)
+        let send = opcode::Send::new(place(client), bytes.as_ptr(), bytes.len() as u32)
             .flags(MSG_WAITALL | MSG_DONTWAIT | MSG_NOSIGNAL)
             .build()
             .flags(squeue::Flags::SKIP_SUCCESS);
@@ -172,7 +199,7 @@ impl Ring {
     /// As [`enter`](Self::enter).
     pub fn send(&mut self, client: RawFd, bytes: Vec<u8>) -> nix::Result<()> {
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let send = opcode::Send::new(Fd(client), bytes.as_ptr(), length).flags(MSG_NOSIGNAL).build();
+        let send = opcode::Send::new(place(client), bytes.as_ptr(), length).flags(MSG_NOSIGNAL).build();
         let place = usize::try_from(client).unwrap_or_default();
         if self.sending.len() <= place {
             self.sending.resize_with(place + 1, || None);
@@ -259,13 +286,13 @@ impl Ring {
     pub fn bytes(&self, buffer: &Buffer, length: usize) -> &[u8] {
         // SAFETY: `buffer` is within the memory; the kernel writes to it only while it is free, and then there is no
         // `Buffer` of this number.
-        unsafe { slice::from_raw_parts(self.place(buffer), length.min(LENGTH as usize)) }
+        unsafe { slice::from_raw_parts(self.start(buffer), length.min(LENGTH as usize)) }
     }
 
     /// Lets the kernel have `buffer` again. A [`send_now`](Self::send_now) from it must be over.
     #[expect(clippy::needless_pass_by_value, reason = "it is not ours any more")]
     pub fn give_back(&mut self, buffer: Buffer) {
-        let address = self.place(&buffer) as u64;
+        let address = self.start(&buffer) as u64;
         // SAFETY: within the ring of free buffers. The kernel does not look at a place behind the tail; the tail itself
         // lies in the padding of the first entry, which these three do not write to.
         unsafe {
@@ -281,7 +308,7 @@ impl Ring {
         tail.store(self.tail, Ordering::Release);
     }
 
-    fn place(&self, buffer: &Buffer) -> *mut u8 {
+    fn start(&self, buffer: &Buffer) -> *mut u8 {
         // SAFETY: the kernel gives only the numbers that it was given, all less than BUFFERS.
         unsafe { self.buffers.add(usize::from(buffer.0) * LENGTH as usize) }
     }
@@ -317,4 +344,9 @@ fn zeroed(length: usize) -> *mut u8 {
 
 fn errno(error: &io::Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap_or_default())
+}
+
+/// A client's place in the table: its number.
+fn place(client: RawFd) -> Fixed {
+    Fixed(client.cast_unsigned())
 }

@@ -75,8 +75,7 @@ fn arguments(words: &mut Arguments) -> Result<(Options, How), Error> {
 }
 
 fn serve(options: Options, how: How) -> Result<()> {
-    limits::raise_descriptors();
-    let ring = Ring::new().map_err(denied)?;
+    let ring = Ring::new(limits::raise_descriptors()).map_err(denied)?;
     let (listener, stop) = listen_on(options.address)?;
     // A non-blocking socket would have each submission fail with EAGAIN instead of waiting in the kernel.
     fcntl(&listener, FcntlArg::F_SETFL(OFlag::empty())).context("fcntl F_SETFL")?;
@@ -199,6 +198,10 @@ impl Server {
         let Some(socket) = completion.client else { return Ok(()) };
         let descriptor = socket.as_raw_fd();
         self.tally.connected(descriptor);
+        if let Err(errno) = self.ring.register(descriptor) {
+            self.tally.closed(descriptor, 0, Err(errno).context("io_uring_register"));
+            return Ok(());
+        }
         let place = usize::try_from(descriptor)?;
         if place >= self.clients.len() {
             self.clients.resize_with(place + 1, || None);
@@ -232,6 +235,9 @@ impl Server {
         let place = usize::try_from(descriptor).ok().and_then(|place| self.clients.get_mut(place));
         if let Some(client) = place.and_then(Option::take) {
             self.present -= 1;
+            if let Err(errno) = self.ring.unregister(descriptor) {
+                warn!("io_uring_register: {errno}: descriptor {descriptor} stays open");
+            }
             self.tally.closed(descriptor, client.echoed, ended);
         }
     }
