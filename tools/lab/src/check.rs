@@ -60,7 +60,7 @@ impl Check {
 
         build(&self.root, pages.iter().flat_map(Page::commands), progress)?;
         let network = Network::enter()?;
-        let stage = Stage { root: self.root.clone(), network: &network, update: self.update };
+        let stage = Stage { root: self.root.clone(), network: &network, update: self.update, records: false };
         for (page, mut bodies) in pages.iter().zip(bodies) {
             if page.played().next().is_some() {
                 say(progress, &format!("playing {}", page.path.display()))?;

@@ -15,5 +15,6 @@ pub mod record;
 pub mod replay;
 #[cfg(test)]
 mod sample;
+pub mod session;
 pub mod show;
 pub mod signals;

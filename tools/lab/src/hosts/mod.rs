@@ -245,13 +245,13 @@ fn done<T>(what: &str, result: io::Result<T>) -> Result<T> {
 #[cfg(test)]
 mod tests {
     use std::net::UdpSocket;
-    use std::sync::mpsc::channel;
 
     use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 
     use super::*;
     use crate::hosts::plan::Host;
-    use crate::observe::packets::Packets;
+    use crate::observe::packets;
+    use crate::observe::watch::{Told, Watch};
     use crate::record::event::{Interface, What};
 
     /// What leaves one host arrives at the other: whole, with its checksum computed, one hop older, from the router's
@@ -270,12 +270,13 @@ mod tests {
         let hosts = hosts.map(|(is_router, text)| Host::parse(is_router, text).expect("a host"));
         let hosts = Hosts::start(&Plan::new(hosts.into()).expect("a plan")).expect("hosts");
         for (alice, bob) in [("10.67.1.2:0", "10.67.2.2:6797"), ("[fd67:1::2]:0", "[fd67:2::2]:6797")] {
-            let (sender, events) = channel();
-            let captured = ["alice", "bob"].map(|host| {
+            let (mut watch, told) = Watch::start().expect("observers");
+            for host in ["alice", "bob"] {
                 let interface = Interface { host: host.into(), name: "eth0".into() };
-                let start = || Ok(Packets::start(interface, sender.clone()).expect("a capture"));
-                hosts.within(host, start).expect("a capture")
-            });
+                let start =
+                    || packets::capture(interface, &watch).map_err(|error| Error::of("capture", error));
+                hosts.within(host, start).expect("a capture");
+            }
             let bind = |address| move || Ok(UdpSocket::bind(address).expect("bound"));
             let receiver = hosts.within("bob", bind(bob)).expect("a socket");
             let socket = hosts.within("alice", bind(alice)).expect("a socket");
@@ -283,10 +284,13 @@ mod tests {
             let mut buffer = [0; 8];
             let (length, from) = receiver.recv_from(&mut buffer).expect("received");
             assert_eq!((&buffer[..length], from), (b"Hello".as_slice(), socket.local_addr().expect("bound")));
-            drop(captured);
-            drop(sender);
+            watch.finish();
 
-            let frames = events.into_iter().filter_map(|event| match event.what {
+            let events = told.into_iter().filter_map(|told| match told {
+                Told::Event(event) => Some(event.what),
+                Told::Round => None,
+            });
+            let frames = events.filter_map(|what| match what {
                 What::Packet(packet) if packet.payload.1 > 0 => Some(packet.bytes.clone()),
                 _ => None,
             });

@@ -1,7 +1,9 @@
-//! Who sees what happens: terminals, strace, a packet socket.
+//! Who sees what happens: terminals, strace, packet sockets, and the thread that reads them all.
 
 pub mod decode;
 pub mod packets;
+mod strace;
 pub mod syscalls;
 pub mod terminal;
 mod trace;
+pub mod watch;

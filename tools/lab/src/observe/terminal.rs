@@ -2,13 +2,15 @@
 //! do under a reader's fingers.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::process::{Child, ExitStatus};
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant, SystemTime};
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pty_process::blocking::{Command, Pty};
@@ -16,6 +18,7 @@ use pty_process::blocking::{Command, Pty};
 use crate::environment;
 use crate::error::{Error, Result};
 use crate::location::Location;
+use crate::observe::watch::{Source, Watch};
 use crate::ordinary;
 use crate::record::event::{Event, Lane, What};
 use crate::tools;
@@ -30,10 +33,11 @@ const SIZE: (u16, u16) = (50, 100);
 /// A line that does not end is cut here.
 const LONGEST_LINE: usize = 64 * 1024;
 
-/// A program that prints without end is slowed down, or what nobody has read yet would fill the memory: as many lines
-/// at once are free, then each takes its time.
-const BURST: u32 = 64;
-const PER_LINE: Duration = Duration::from_micros(100);
+/// How many bytes are read in one round: as many as the kernel keeps for a terminal, or more.
+const AT_ONCE: usize = 1 << 16;
+
+/// How long a program may leave what is typed unread, when the terminal is full of it.
+const TAKES: Duration = Duration::from_secs(2);
 
 /// An open terminal. What appears in it is sent as events; dropping it ends its programs.
 pub struct Terminal {
@@ -53,7 +57,7 @@ impl Terminal {
         prefix: &[OsString],
         root: &Path,
         location: &Location<'_>,
-        events: Sender<Event>,
+        watch: &Watch,
     ) -> Result<Self> {
         let shell: &[&str] = match tools::find("bash") {
             Some(_) => &["bash", "--norc", "--noediting", "-i"],
@@ -79,7 +83,7 @@ impl Terminal {
                 if is_ordinary { ordinary::give_up_privileges() } else { Ok(()) }
             })
         };
-        Self::start(name, command, location, events)
+        Self::start(name, command, location, watch)
     }
 
     /// Opens a terminal in which one program runs instead of a shell, with the environment of this process.
@@ -91,7 +95,7 @@ impl Terminal {
         command: &[OsString],
         here: &Path,
         location: &Location<'_>,
-        events: Sender<Event>,
+        watch: &Watch,
     ) -> Result<Self> {
         let mut words = command.iter();
         let command = Command::new(words.next().map_or(OsStr::new(""), OsString::as_os_str))
@@ -99,21 +103,25 @@ impl Terminal {
             // What it prints is shown among other lines: it must not move the cursor.
             .env("TERM", "dumb")
             .current_dir(here);
-        Self::start(name, command, location, events)
+        Self::start(name, command, location, watch)
     }
 
-    fn start(name: &str, command: Command, location: &Location<'_>, events: Sender<Event>) -> Result<Self> {
+    fn start(name: &str, command: Command, location: &Location<'_>, watch: &Watch) -> Result<Self> {
         let doing = || format!("open terminal \"{name}\"");
         let (pty, pts) = pty_process::blocking::open().map_err(|error| Error::of(doing(), error))?;
         let (rows, columns) = SIZE;
         pty.resize(pty_process::Size::new(rows, columns)).map_err(|error| Error::of(doing(), error))?;
         let shell = location.start(|| command.spawn(pts).map_err(|error| Error::of(doing(), error)))?;
 
+        let flags = fcntl(&pty, FcntlArg::F_GETFL).map_err(|errno| Error::of(doing(), errno))?;
+        fcntl(&pty, FcntlArg::F_SETFL(OFlag::from_bits_retain(flags) | OFlag::O_NONBLOCK))
+            .map_err(|errno| Error::of(doing(), errno))?;
         let pty = Arc::new(pty);
-        std::thread::spawn({
-            let (pty, lane) = (Arc::clone(&pty), Lane::Terminal(name.to_owned()));
-            move || read(&pty, &lane, &events)
-        });
+        watch.add(Box::new(Screen {
+            pty: Arc::clone(&pty),
+            lane: Lane::Terminal(name.to_owned()),
+            splitter: Splitter::default(),
+        }));
         Ok(Self { name: name.to_owned(), pty, shell })
     }
 
@@ -144,9 +152,23 @@ impl Terminal {
     }
 
     fn write(&self, bytes: &[u8]) -> Result<()> {
-        (&*self.pty)
-            .write_all(bytes)
-            .map_err(|error| Error::of(format!("type into terminal \"{}\"", self.name), error))
+        let failed = |error: io::Error| Error::of(format!("type into terminal \"{}\"", self.name), error);
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match (&*self.pty).write(rest) {
+                Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let mut room = [PollFd::new(self.pty.as_fd(), PollFlags::POLLOUT)];
+                    let timeout = PollTimeout::try_from(TAKES).unwrap_or(PollTimeout::MAX);
+                    if poll(&mut room, timeout) == Ok(0) {
+                        return Err(failed(io::Error::other("nobody reads what is typed")));
+                    }
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Ok(())
     }
 
     /// Everything that still runs in the terminal's session. The shell, or its tracer, leads it.
@@ -194,31 +216,50 @@ impl Drop for Terminal {
     }
 }
 
-/// Sends what appears until the last program that holds the terminal is gone.
-fn read(pty: &Pty, lane: &Lane, events: &Sender<Event>) {
-    let mut splitter = Splitter::default();
-    let mut buffer = [0; 4096];
-    let send = |what| {
-        let event = Event { at: SystemTime::now(), lane: lane.clone(), what };
-        events.send(event).is_ok()
-    };
-    loop {
-        let mut from = pty;
-        let whats = match from.read(&mut buffer) {
-            Ok(length) if length > 0 => splitter.feed(buffer.get(..length).unwrap_or_default()),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            // pty(7): EIO once no process has the other side open.
-            _ => break,
-        };
-        let lines = u32::try_from(whats.len()).unwrap_or(u32::MAX);
-        if !whats.into_iter().all(send) {
-            return;
-        }
-        if lines > BURST {
-            std::thread::sleep(PER_LINE * lines);
-        }
+/// What appears in a terminal.
+struct Screen {
+    pty: Arc<Pty>,
+    lane: Lane,
+    splitter: Splitter,
+}
+
+impl Source for Screen {
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.pty.as_fd()
     }
-    send(What::Closed);
+
+    fn rank(&self) -> u8 {
+        0
+    }
+
+    fn is_awaited(&self) -> bool {
+        true
+    }
+
+    fn take(&mut self, events: &mut Vec<Event>) -> bool {
+        let mut buffer = vec![0; AT_ONCE];
+        let mut left = AT_ONCE;
+        let mut is_open = true;
+        while left > 0 && is_open {
+            let mut from = &*self.pty;
+            match from.read(buffer.get_mut(..left).unwrap_or_default()) {
+                Ok(read) if read > 0 => {
+                    left -= read;
+                    let at = SystemTime::now();
+                    let whats = self.splitter.feed(buffer.get(..read).unwrap_or_default());
+                    events.extend(whats.into_iter().map(|what| Event { at, lane: self.lane.clone(), what }));
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // pty(7): EIO once no process has the other side open.
+                Ok(_) | Err(_) => is_open = false,
+            }
+        }
+        if !is_open {
+            events.push(Event { at: SystemTime::now(), lane: self.lane.clone(), what: What::Closed });
+        }
+        is_open
+    }
 }
 
 /// Cuts what a terminal shows into lines and prompts.

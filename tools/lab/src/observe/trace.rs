@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
+use super::strace::{Parts, Plain, first_number, head, is_exec, without_duration};
+use crate::record::call::{Call, Descriptor, Kind};
+
 /// Programs that start other programs: their own calls are not what a page is about.
 const LAUNCHERS: [&str; 19] = [
     "bash", "busybox", "cargo", "cc", "clang", "dash", "env", "fish", "gcc", "ksh", "ld", "ld.lld", "nice",
@@ -12,35 +15,56 @@ const LAUNCHERS: [&str; 19] = [
 /// Calls that are watched to tell processes apart, and shown only if they were asked for.
 pub(crate) const PROCESS_CALLS: [&str; 6] = ["clone", "clone3", "execve", "execveat", "fork", "vfork"];
 
-/// Calls on any kind of descriptor: shown only for a descriptor that a network call gave.
-const DESCRIPTOR_CALLS: [&str; 14] = [
-    "close", "dup", "dup2", "dup3", "fcntl", "fstat", "ioctl", "lseek", "pread64", "pwrite64", "read",
-    "readv", "write", "writev",
+/// Calls on any kind of descriptor: shown only for a socket, or for what a call gave that the page asks for.
+const DESCRIPTOR_CALLS: [&str; 20] = [
+    "close",
+    "copy_file_range",
+    "dup",
+    "dup2",
+    "dup3",
+    "fcntl",
+    "fstat",
+    "ioctl",
+    "lseek",
+    "pread64",
+    "preadv",
+    "pwrite64",
+    "pwritev",
+    "read",
+    "readv",
+    "sendfile",
+    "splice",
+    "tee",
+    "write",
+    "writev",
 ];
+
+/// Calls on any kind of descriptor that carry data: watched without being asked for.
+pub(crate) const DATA_CALLS: [&str; 6] = ["read", "readv", "sendfile", "splice", "write", "writev"];
+
+/// Calls that give a descriptor of another kind, and the kind: a page that asks for the call sees what is done with it.
+const GIVERS: [(&str, Kind); 8] = [
+    ("epoll_", Kind::Epoll),
+    ("eventfd", Kind::Eventfd),
+    ("timerfd_", Kind::Timerfd),
+    ("signalfd", Kind::Signalfd),
+    ("io_uring_", Kind::Uring),
+    ("pipe", Kind::Pipe),
+    ("open", Kind::File),
+    ("memfd_create", Kind::File),
+];
+
+/// Files that the dynamic linker and the C library open on their own.
+const LIBRARIES: [&str; 8] =
+    ["/etc/ld.so", "/etc/locale", "/lib/", "/proc/", "/sys/", "/usr/lib/", "/usr/share/", "/dev/"];
 
 /// Where the C library asks for users and services; whether anybody answers is the machine's business.
 const NAME_SERVICES: [&str; 3] = ["\"/var/run/nscd/", "\"/run/nscd/", "\"/run/systemd/"];
-
-/// How long strace may take to write down the beginning of a call.
-const WRITING: Duration = Duration::from_millis(2);
-
-/// A call to show, when it has returned.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Call {
-    /// When it began for a call that causes something (`connect`, `sendto`); when it returned for one that waits for
-    /// something (`accept`, `recvfrom`). So cause stands before effect among the packets.
-    pub(crate) at: SystemTime,
-    /// strace's own words, without pid, time and padding; `[pid N]` before them where it takes that to tell programs
-    /// of one terminal apart.
-    pub(crate) text: String,
-}
 
 /// Reads strace's lines. It follows every process, because what is to be shown depends on which program it runs and
 /// which of its descriptors are sockets.
 #[derive(Debug)]
 pub(crate) struct Trace {
-    /// When the line at hand came.
-    now: SystemTime,
     /// Calls to show although they are [`PROCESS_CALLS`].
     also: Vec<String>,
     threads: HashMap<u32, Thread>,
@@ -57,6 +81,8 @@ struct Thread {
     process: u32,
     /// The beginning of a call that has not returned, and when that was.
     unfinished: Option<(SystemTime, String)>,
+    /// The call of which it was said that it has begun, by when that was.
+    begun: Option<SystemTime>,
     /// A socket that may turn out to be the C library's own, and its descriptor.
     held: Option<(Call, i32)>,
 }
@@ -80,17 +106,9 @@ struct Group {
     numbered: bool,
 }
 
-/// What a line says about one call: name, what stands between the brackets, what stands after `=`.
-struct Parts<'a> {
-    name: &'a str,
-    arguments: &'a str,
-    result: &'a str,
-}
-
 impl Trace {
     pub(crate) fn new(also: &[String]) -> Self {
         Self {
-            now: SystemTime::UNIX_EPOCH,
             also: also.to_vec(),
             threads: HashMap::new(),
             processes: HashMap::new(),
@@ -99,13 +117,37 @@ impl Trace {
         }
     }
 
-    /// The calls to show that this line of strace, which came at `now`, completes: none, one, or several that had to
-    /// wait.
-    pub(crate) fn line(&mut self, line: &str, now: SystemTime) -> Vec<Call> {
-        self.now = now;
+    /// What this line of strace says: calls that have returned or, of those that go on, have begun. None, one, or several
+    /// that had to wait.
+    pub(crate) fn line(&mut self, line: &str) -> Vec<Call> {
         let mut calls = Vec::new();
         self.read(line, &mut calls);
         calls
+    }
+
+    /// What strace has written of a line that it has not ended: a call has begun.
+    pub(crate) fn unended(&mut self, line: &str) -> Option<Call> {
+        let (pid, at, said) = head(line)?;
+        self.begun(pid, at, said)
+    }
+
+    /// The call as far as it is known while it runs, the first time it is asked for.
+    fn begun(&mut self, pid: u32, at: SystemTime, said: &str) -> Option<Call> {
+        let process = self.threads.get(&pid).filter(|thread| thread.begun != Some(at))?.process;
+        let plain = Plain::of(said);
+        let (name, arguments) = plain.text.split_once('(')?;
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            return None;
+        }
+        let parts =
+            Parts { name, arguments, result: "", arguments_at: name.len() + 1, result_at: usize::MAX };
+        let shown = self.is_shown(process, &parts, &plain);
+        if !shown && !is_output(&parts, &plain) {
+            return None;
+        }
+        self.threads.get_mut(&pid)?.begun = Some(at);
+        let numbered = self.group(process).is_some_and(|group| group.numbered);
+        Some(call(process, pid, at, &parts, &plain, numbered, shown))
     }
 
     fn read(&mut self, line: &str, calls: &mut Vec<Call>) {
@@ -135,6 +177,7 @@ impl Trace {
                 self.call(pid, began, Some(at), &text, calls);
             }
         } else if let Some(text) = said.strip_suffix(" <unfinished ...>") {
+            calls.extend(self.begun(pid, at, text));
             if let Some(thread) = self.threads.get_mut(&pid) {
                 thread.unfinished = Some((at, text.to_owned()));
             }
@@ -148,12 +191,13 @@ impl Trace {
         &mut self,
         pid: u32,
         began: SystemTime,
-        returned: Option<SystemTime>,
+        resumed: Option<SystemTime>,
         said: &str,
         calls: &mut Vec<Call>,
     ) {
         let (said, took) = without_duration(said);
-        let Some(parts) = Parts::of(said) else { return };
+        let plain = Plain::of(said);
+        let Some(parts) = Parts::of(&plain.text) else { return };
         // It never returned: the program ended in it, or a signal interrupted it and it begins again.
         if parts.result.starts_with('?') {
             return;
@@ -166,13 +210,13 @@ impl Trace {
             "clone" | "clone3" | "fork" | "vfork" => self.fork(process, &parts, calls),
             _ => {}
         }
-        let is_shown = self.is_shown(process, &parts);
+        let shown = self.is_shown(process, &parts, &plain);
         self.follow_descriptors(process, &parts);
-        if !is_shown {
+        if !shown && !is_output(&parts, &plain) {
             return;
         }
         let held = self.threads.get_mut(&pid).and_then(|thread| thread.held.take());
-        if let Some((call, descriptor)) = held {
+        if let Some((held, descriptor)) = held {
             let own = parts.name == "connect"
                 && first_number(parts.arguments) == Some(descriptor)
                 && NAME_SERVICES.iter().any(|path| parts.arguments.contains(path));
@@ -182,16 +226,18 @@ impl Trace {
                 }
                 return;
             }
-            calls.push(call);
+            calls.push(held);
         }
-        let call = Call {
-            at: if waits(parts.name) {
-                returned.unwrap_or_else(|| self.returned(began, took))
-            } else {
-                began
-            },
-            text: format!("{}{}({}) = {}", self.number(process), parts.name, parts.arguments, parts.result),
-        };
+        let numbered = if shown { self.number(process) } else { false };
+        let mut call = call(process, pid, began, &parts, &plain, numbered, shown);
+        call.result = Some(parts.result.to_owned());
+        call.took = took;
+        // Of a call that went on while others were written down, strace says when it had returned.
+        if call.waits()
+            && let Some(Ok(at_least)) = resumed.map(|resumed| resumed.duration_since(began))
+        {
+            call.took = at_least;
+        }
         // Exactly how the C library opens the socket on which it asks a name service.
         let may_be_own =
             parts.name == "socket" && parts.arguments == "AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK, 0";
@@ -201,27 +247,43 @@ impl Trace {
         }
     }
 
-    /// strace counts from when it has written the call's beginning down: some time is missing, but the line cannot have
-    /// come before the call returned.
-    fn returned(&self, began: SystemTime, took: Duration) -> SystemTime {
-        let earliest = began.checked_add(took).unwrap_or(began);
-        let latest = earliest.checked_add(WRITING).unwrap_or(earliest);
-        self.now.clamp(earliest, latest)
-    }
-
-    fn is_shown(&self, process: u32, parts: &Parts<'_>) -> bool {
+    fn is_shown(&self, process: u32, parts: &Parts<'_>, plain: &Plain) -> bool {
         let Some(process) = self.processes.get(&process) else {
             return false;
         };
         if process.group.is_none() {
             return false;
         }
+        let asked = |name: &str| self.also.iter().any(|also| also == name);
         if PROCESS_CALLS.contains(&parts.name) {
-            return self.also.iter().any(|name| name == parts.name);
+            return asked(parts.name);
         }
-        !DESCRIPTOR_CALLS.contains(&parts.name)
-            || first_number(parts.arguments)
-                .is_some_and(|descriptor| process.sockets.contains_key(&descriptor))
+        if parts.name.starts_with("open") {
+            return !of_a_library(parts.arguments.split('"').nth(1).unwrap_or_default());
+        }
+        if !DESCRIPTOR_CALLS.contains(&parts.name) {
+            return true;
+        }
+        // Of these, sendfile and splice have the socket second or third.
+        descriptors(parts, plain).any(|(number, mark)| {
+            // A network call may give a file as well (SCM_RIGHTS): its data is shown only if the page asks for it.
+            let is_file = mark.is_some_and(|mark| !Descriptor::parse(number, mark).kind.is_socket());
+            let is_data = DATA_CALLS.contains(&parts.name) && !asked(parts.name);
+            (process.sockets.contains_key(&number) && !(is_file && is_data))
+                || mark.is_some_and(|mark| {
+                    let kind = Descriptor::parse(number, mark).kind;
+                    kind.is_socket()
+                        || GIVERS.iter().any(|(giver, of)| {
+                            kind == *of
+                                && self.also.iter().any(|also| also.starts_with(giver))
+                                && !(kind == Kind::File && of_a_library(mark))
+                        })
+                })
+        })
+    }
+
+    fn group(&self, process: u32) -> Option<&Group> {
+        self.groups.get(&self.processes.get(&process)?.group?)
     }
 
     /// Keeps account of which descriptors are sockets.
@@ -267,10 +329,10 @@ impl Trace {
         }
     }
 
-    /// `[pid N] ` if it takes that to tell the program from others in the same terminal.
-    fn number(&mut self, process: u32) -> String {
+    /// Whether it takes `[pid N]` to tell the program from others in the same terminal.
+    fn number(&mut self, process: u32) -> bool {
         let Some(own) = self.processes.get(&process).and_then(|process| process.group) else {
-            return String::new();
+            return false;
         };
         let others =
             self.groups.iter().any(|(group, other)| *group != own && other.shown && other.processes > 0);
@@ -280,11 +342,11 @@ impl Trace {
             }
         }
         let Some(group) = self.groups.get_mut(&own) else {
-            return String::new();
+            return false;
         };
         group.shown = true;
         group.numbered |= others;
-        if group.numbered { format!("[pid {process}] ") } else { String::new() }
+        group.numbered
     }
 
     /// A process runs another program.
@@ -405,247 +467,60 @@ impl Trace {
     }
 }
 
-impl<'a> Parts<'a> {
-    /// strace pads short calls with spaces before `=`.
-    fn of(said: &'a str) -> Option<Self> {
-        let (name, rest) = said.split_once('(')?;
-        let (at, _) = rest
-            .match_indices(')')
-            .rev()
-            .find(|(at, _)| rest.get(at + 1..).is_some_and(|after| after.trim_start().starts_with("= ")))?;
-        let (arguments, after) = rest.split_at_checked(at)?;
-        let result = after.get(1..)?.trim_start().strip_prefix("= ")?.trim();
-        Some(Self { name, arguments, result })
+/// A call as its line tells it, without its result.
+fn call(
+    process: u32,
+    thread: u32,
+    began: SystemTime,
+    parts: &Parts<'_>,
+    plain: &Plain,
+    numbered: bool,
+    shown: bool,
+) -> Call {
+    let on = first_number(parts.arguments)
+        .and_then(|number| Some(Descriptor::parse(number, plain.mark(parts.arguments_at)?)));
+    let gave = first_number(parts.result)
+        .and_then(|number| Some(Descriptor::parse(number, plain.mark(parts.result_at)?)));
+    Call {
+        process,
+        thread,
+        numbered,
+        name: parts.name.to_owned(),
+        arguments: parts.arguments.to_owned(),
+        result: None,
+        on,
+        gave,
+        began,
+        took: Duration::ZERO,
+        returned: None,
+        shown,
     }
 }
 
-/// `1234  1795364915.761167 close(3) = 0` in its three parts.
-fn head(line: &str) -> Option<(u32, SystemTime, &str)> {
-    let (pid, rest) = line.trim_start().split_once(' ')?;
-    let (time, said) = rest.trim_start().split_once(' ')?;
-    Some((pid.parse().ok()?, SystemTime::UNIX_EPOCH.checked_add(seconds(time)?)?, said.trim()))
+/// The descriptors among the arguments of a call on descriptors: the first argument, and those that have a mark.
+fn descriptors<'a>(parts: &Parts<'a>, plain: &'a Plain) -> impl Iterator<Item = (i32, Option<&'a str>)> {
+    let mut at = parts.arguments_at;
+    let mut is_first = true;
+    parts.arguments.split(", ").filter_map(move |argument| {
+        let (place, first) = (at, std::mem::replace(&mut is_first, false));
+        at += argument.len() + 2;
+        let mark = plain.mark(place);
+        (first || mark.is_some()).then_some((first_number(argument)?, mark))
+    })
 }
 
-/// Decimal seconds, as strace prints them: exact, which a floating point number would not be.
-fn seconds(text: &str) -> Option<Duration> {
-    let (whole, fraction) = text.split_once('.')?;
-    let micros: u32 = fraction.parse().ok().filter(|_| fraction.len() == 6)?;
-    Some(Duration::new(whole.parse().ok()?, micros * 1000))
+/// Whether the call says something on a terminal.
+fn is_output(parts: &Parts<'_>, plain: &Plain) -> bool {
+    matches!(parts.name, "write" | "writev")
+        && plain
+            .mark(parts.arguments_at)
+            .is_some_and(|mark| Descriptor::parse(0, mark).kind == Kind::Terminal)
 }
 
-/// Takes off the ` <0.000123>` of `-T`.
-fn without_duration(said: &str) -> (&str, Duration) {
-    said.strip_suffix('>')
-        .and_then(|said| said.rsplit_once(" <"))
-        .and_then(|(said, took)| Some((said, seconds(took)?)))
-        .unwrap_or((said, Duration::ZERO))
-}
-
-fn is_exec(said: &str) -> bool {
-    ["execve(", "execveat(", "<... execve resumed>", "<... execveat resumed>"]
-        .iter()
-        .any(|start| said.starts_with(start))
-}
-
-/// Whether a call waits for what somebody else does.
-fn waits(name: &str) -> bool {
-    ["accept", "recv", "read", "poll", "ppoll", "select", "pselect", "epoll_wait", "epoll_pwait"]
-        .iter()
-        .any(|start| name.starts_with(start))
-}
-
-/// The descriptor that is the first argument of most calls.
-fn first_number(arguments: &str) -> Option<i32> {
-    arguments.split([',', '<']).next()?.trim().parse().ok()
+/// Whether the C library reads this file on its own.
+fn of_a_library(path: &str) -> bool {
+    path.contains(".so") || LIBRARIES.iter().any(|start| path.starts_with(start))
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// A shell that starts an echo server with `cargo run` (rustup, cargo, the server with a thread, a child of its
-    /// own) in the background and then nc.
-    const THREADS: &str = include_str!("../../tests/strace/threads.txt");
-    /// A shell that starts a Python program: it forks, accepts, and passes the connection to its child.
-    const FORK: &str = include_str!("../../tests/strace/fork.txt");
-
-    fn shown(log: &str, also: &[&str]) -> Vec<String> {
-        let also: Vec<String> = also.iter().map(ToString::to_string).collect();
-        let mut trace = Trace::new(&also);
-        log.lines().flat_map(|line| trace.line(line, SystemTime::UNIX_EPOCH)).map(|call| call.text).collect()
-    }
-
-    /// The lines of the process that called `call` first.
-    fn of_process(log: &str, call: &str) -> String {
-        let pid = log.lines().find(|line| line.contains(call)).and_then(|line| line.split(' ').next());
-        let pid = pid.expect("the call is in the log");
-        let lines: Vec<&str> = log.lines().filter(|line| line.starts_with(pid)).collect();
-        lines.join("\n")
-    }
-
-    #[test]
-    fn programs_are_shown_and_what_starts_them_is_not() {
-        let server = of_process(THREADS, "listen(");
-        assert_eq!(
-            shown(&format!("{}\n{server}", THREADS.lines().next().expect("a shell")), &[]),
-            [
-                "socket(AF_INET, SOCK_STREAM|SOCK_CLOEXEC, IPPROTO_IP) = 3",
-                "setsockopt(3, SOL_SOCKET, SO_REUSEADDR, [1], 4) = 0",
-                r#"bind(3, {sa_family=AF_INET, sin_port=htons(6797), sin_addr=inet_addr("127.0.0.1")}, 16) = 0"#,
-                "listen(3, 128) = 0",
-            ]
-        );
-    }
-
-    #[test]
-    fn two_programs_of_one_terminal_are_told_apart_once_both_make_calls() {
-        assert_eq!(
-            shown(THREADS, &[]),
-            [
-                "socket(AF_INET, SOCK_STREAM|SOCK_CLOEXEC, IPPROTO_IP) = 3",
-                "setsockopt(3, SOL_SOCKET, SO_REUSEADDR, [1], 4) = 0",
-                r#"bind(3, {sa_family=AF_INET, sin_port=htons(6797), sin_addr=inet_addr("127.0.0.1")}, 16) = 0"#,
-                "listen(3, 128) = 0",
-                "[pid 12680] socket(AF_INET, SOCK_STREAM|SOCK_NONBLOCK, IPPROTO_TCP) = 3",
-                r#"[pid 12680] connect(3, {sa_family=AF_INET, sin_port=htons(6797), sin_addr=inet_addr("127.0.0.1")}, 16) = -1 EINPROGRESS (Operation now in progress)"#,
-                r#"[pid 12631] accept4(3, {sa_family=AF_INET, sin_port=htons(40300), sin_addr=inet_addr("127.0.0.1")}, [128 => 16], SOCK_CLOEXEC) = 4"#,
-                "[pid 12680] getsockopt(3, SOL_SOCKET, SO_ERROR, [0], [4]) = 0",
-                r#"[pid 12631] recvfrom(4, "hello", 1024, 0, NULL, NULL) = 5"#,
-                "[pid 12680] shutdown(3, SHUT_WR) = 0",
-                r#"[pid 12631] sendto(4, "hello", 5, MSG_NOSIGNAL, NULL, 0) = 5"#,
-                "[pid 12631] close(4) = 0",
-                "[pid 12680] shutdown(3, SHUT_RD) = -1 ENOTCONN (Transport endpoint is not connected)",
-                "[pid 12680] close(3) = 0",
-                "[pid 12631] close(3) = 0",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_forked_child_is_told_apart_and_a_passed_descriptor_is_followed() {
-        let calls = shown(FORK, &[]);
-        assert_eq!(calls[3], "listen(3, 128) = 0");
-        assert_eq!(calls[7], "[pid 12692] close(4) = 0");
-        let child: Vec<&str> = calls.iter().filter_map(|call| call.strip_prefix("[pid 12692] ")).collect();
-        assert!(child[1].starts_with("recvmsg(5, {msg_name="), "{}", child[1]);
-        assert_eq!(
-            child[5..],
-            [r#"sendto(4, "from the child", 14, 0, NULL, 0) = 14"#, "close(4) = 0", "close(5) = 0"]
-        );
-    }
-
-    #[test]
-    fn more_calls_on_request() {
-        let calls = shown(FORK, &["clone"]);
-        assert_eq!(
-            calls.iter().find(|call| call.contains("clone")).expect("the server forks"),
-            "[pid 12690] clone(child_stack=NULL, flags=CLONE_CHILD_CLEARTID|CLONE_CHILD_SETTID|SIGCHLD, \
-             child_tidptr=0x7f02dbde9310) = 12692"
-        );
-        let log = "\
-1  10.000000 execve(\"/usr/bin/echo-server\", [\"echo-server\"], 0x7ffc /* 9 vars */) = 0 <0.000100>
-1  11.000000 read(3, \"\\177ELF\"..., 832) = 832 <0.000010>
-1  12.000000 socket(AF_INET, SOCK_STREAM, IPPROTO_TCP) = 3 <0.000010>
-1  13.000000 read(3, \"a) = 1\", 100)   = 6 <0.000010>
-1  14.000000 poll([{fd=3, events=POLLIN}], 1, -1) = 1 ([{fd=3, revents=POLLIN}]) <0.000010>
-";
-        assert_eq!(
-            shown(log, &["read", "poll"]),
-            [
-                "socket(AF_INET, SOCK_STREAM, IPPROTO_TCP) = 3",
-                "read(3, \"a) = 1\", 100) = 6",
-                "poll([{fd=3, events=POLLIN}], 1, -1) = 1 ([{fd=3, revents=POLLIN}])",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_call_that_never_returned_is_not_shown() {
-        let start =
-            "1  10.000000 execve(\"/usr/bin/server\", [\"server\"], 0x7ffc /* 9 vars */) = 0 <0.000100>\n";
-        for end in [
-            "1  11.000000 accept(3,  <unfinished ...>) = ?\n1  12.000000 +++ killed by SIGINT +++\n",
-            "1  11.000000 accept(3,  <unfinished ...>\n1  12.000000 +++ killed by SIGKILL +++\n",
-            "1  11.000000 accept(3, 0x7ffc, [16]) = ? ERESTARTSYS (To be restarted if SA_RESTART is set) <1.000000>\n",
-        ] {
-            assert_eq!(shown(&format!("{start}{end}"), &[]), [""; 0]);
-        }
-    }
-
-    #[test]
-    fn the_same_pid_may_run_one_program_after_another() {
-        let log = "\
-1  10.000000 execve(\"/bin/sh\", [\"sh\"], 0x7ffc /* 9 vars */) = 0 <0.000100>
-1  11.000000 vfork( <unfinished ...>
-2  12.000000 execve(\"./first\", [\"first\"], 0x7ffc /* 9 vars */ <unfinished ...>
-1  13.000000 <... vfork resumed>) = 2 <0.000100>
-2  13.000000 <... execve resumed>) = 0 <0.000100>
-2  14.000000 socket(AF_INET, SOCK_DGRAM, IPPROTO_IP) = 3 <0.000100>
-2  14.500000 execve(\"./second\", [\"second\"], 0x7ffc /* 9 vars */) = 0 <0.000100>
-2  14.600000 close(3) = 0 <0.000100>
-2  15.000000 +++ exited with 0 +++
-1  16.000000 vfork( <unfinished ...>
-3  17.000000 execve(\"./third\", [\"third\"], 0x7ffc /* 9 vars */) = 0 <0.000100>
-1  18.000000 <... vfork resumed>) = 3 <0.000100>
-3  19.000000 socket(AF_INET, SOCK_DGRAM|SOCK_CLOEXEC, IPPROTO_IP) = 3 <0.000100>
-3  19.500000 execve(\"./fourth\", [\"fourth\"], 0x7ffc /* 9 vars */) = 0 <0.000100>
-3  19.600000 close(3) = 0 <0.000100>
-";
-        assert_eq!(
-            shown(log, &[]),
-            [
-                "socket(AF_INET, SOCK_DGRAM, IPPROTO_IP) = 3",
-                "close(3) = 0",
-                "socket(AF_INET, SOCK_DGRAM|SOCK_CLOEXEC, IPPROTO_IP) = 3",
-            ]
-        );
-    }
-
-    #[test]
-    fn cause_stands_before_effect() {
-        let mut trace = Trace::new(&[]);
-        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(13_501);
-        let mut at = |line: &str| {
-            let calls = trace.line(line, now);
-            let after = |call: &Call| call.at.duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
-            calls.first().map(|call| after(call).as_millis())
-        };
-        assert_eq!(
-            at("1  10.000000 execve(\"./server\", [\"server\"], 0x7ffc /* 9 vars */) = 0 <0.000100>"),
-            None
-        );
-        // It waits: its place is where it returned, between what strace says and when its line came.
-        assert_eq!(at("1  11.000000 accept(3, NULL, NULL) = 4 <2.500000>"), Some(13_501));
-        assert_eq!(at("1  11.000000 accept(3, NULL, NULL) = 5 <2.200000>"), Some(13_202));
-        assert_eq!(at("1  14.000000 recvfrom(4, \"x\", 1, 0, NULL, NULL) = 1 <0.500000>"), Some(14_500));
-        assert_eq!(at("1  15.000000 accept(3, NULL <unfinished ...>"), None);
-        assert_eq!(at("1  16.000000 <... accept resumed>, NULL) = 4 <0.999000>"), Some(16_000));
-        // It causes something: its place is where it began.
-        assert_eq!(at("1  17.000000 sendto(4, \"x\", 1, 0, NULL, 0) = 1 <0.500000>"), Some(17_000));
-    }
-
-    proptest! {
-        #[test]
-        fn any_damage_to_a_real_log(
-            log in proptest::sample::select(vec![THREADS, FORK]),
-            damage in proptest::collection::vec((any::<proptest::sample::Index>(), "\\PC{0,3}"), 0..20),
-        ) {
-            let mut lines: Vec<String> = log.lines().map(ToOwned::to_owned).collect();
-            for (index, text) in damage {
-                let at = index.index(lines.len());
-                let place = index.index(lines[at].len() + 1);
-                let mut line: Vec<char> = lines[at].chars().collect();
-                let place = place.min(line.len());
-                line.splice(place..place, text.chars());
-                line.truncate(place + 40);
-                lines[at] = line.into_iter().collect();
-            }
-            let mut trace = Trace::new(&[]);
-            for line in lines {
-                let _ = trace.line(&line, SystemTime::UNIX_EPOCH);
-            }
-        }
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::record::call::Call;
 use crate::record::packet::Packet;
 
 /// One thing that was seen. Events of one lane arrive in their own order; `at` orders events of different lanes.
@@ -70,7 +71,7 @@ impl fmt::Display for Lane {
 /// What was seen in a lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
-    /// One whole line, without its line end: of a terminal, or one system call.
+    /// Only terminals: one whole line, without its line end.
     Line(String),
     /// Only terminals: what stands after the last line end so far; a later `Line` or `Partial` replaces it.
     Partial(String),
@@ -79,8 +80,14 @@ pub enum What {
         /// 0..=255, as the shell reports it.
         status: i32,
     },
-    /// Only terminals: the shell has ended.
+    /// Only terminals and calls: the last program in the terminal, or its strace, has ended.
     Closed,
+    /// Only terminals: this was typed, before its echo appeared.
+    Typed(String),
+    /// Only calls: one that goes on (it has no result yet), or one that has returned.
+    Call(Box<Call>),
+    /// Something was not seen, and what.
+    LeftOut(String),
     /// Only packets: one packet.
     Packet(Arc<Packet>),
 }

@@ -1,4 +1,9 @@
-//! What was seen, as data.
+//! What was seen, as data, and its causal order.
 
+pub mod call;
 pub mod event;
+pub mod flow;
+pub mod invariant;
+pub mod order;
+mod output;
 pub mod packet;

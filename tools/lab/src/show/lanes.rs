@@ -1,6 +1,6 @@
 //! What was seen, shown live: one line after another in the order of time, each with the name of its lane.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
@@ -8,10 +8,6 @@ use anstream::adapter::strip_str;
 use anstyle::{AnsiColor, Style};
 
 use crate::record::event::{Event, Lane, What};
-
-/// How long an event waits for others that happened before it and are still on their way: strace tells of a call some
-/// milliseconds after its packets have passed, more on a busy machine.
-pub const PATIENCE: Duration = Duration::from_millis(100);
 
 /// How long a line without an end stands before it is shown as it is.
 const UNENDED: Duration = Duration::from_millis(300);
@@ -31,10 +27,7 @@ pub struct Lanes<W> {
     out: W,
     /// The width of the lanes' names.
     width: usize,
-    terminals: HashMap<String, Terminal>,
-    waiting: Vec<(SystemTime, Lane, String)>,
-    /// No lane goes backwards, whatever its clock says.
-    latest: HashMap<Lane, SystemTime>,
+    terminals: BTreeMap<String, Terminal>,
 }
 
 /// A terminal so far.
@@ -56,13 +49,7 @@ impl<W: Write> Lanes<W> {
     /// Lanes for these terminals, in which shells run; others may join later. `out` should be line by line: every line
     /// is written with one call.
     pub fn new(out: W, terminals: &[&str]) -> Self {
-        let mut lanes = Self {
-            out,
-            width: "packets".len(),
-            terminals: HashMap::new(),
-            waiting: Vec::new(),
-            latest: HashMap::new(),
-        };
+        let mut lanes = Self { out, width: "packets".len(), terminals: BTreeMap::new() };
         for name in terminals {
             lanes.terminal(name);
         }
@@ -87,8 +74,12 @@ impl<W: Write> Lanes<W> {
         self.terminals.entry(name.to_owned()).or_insert_with(|| Terminal { colour, ..Terminal::default() })
     }
 
-    /// Takes an event; [`Self::show`] shows it when its time has come.
-    pub fn see(&mut self, event: &Event) {
+    /// Shows an event. They are to come in causal order.
+    ///
+    /// # Errors
+    ///
+    /// When the output takes no more: `BrokenPipe` when its reader has gone.
+    pub fn see(&mut self, event: &Event) -> io::Result<()> {
         let text = match (&event.lane, &event.what) {
             (Lane::Terminal(name), what) => {
                 let terminal = self.terminal(name);
@@ -107,46 +98,31 @@ impl<W: Write> Lanes<W> {
                     _ => None,
                 }
             }
-            (_, What::Line(line)) => Some(line.clone()),
+            (_, What::Call(call)) if call.shown && (call.result.is_some() || !call.waits()) => {
+                Some(call.to_string())
+            }
             (_, What::Packet(packet)) => Some(packet.to_string()),
+            (_, What::LeftOut(what)) => return self.aside(&format!("{}: {what}", name(&event.lane))),
             _ => None,
         };
-        if let Some(text) = text {
-            self.wait(event.at, event.lane.clone(), text);
+        match text {
+            Some(text) => self.line(&event.lane, &text),
+            None => Ok(()),
         }
     }
 
-    fn wait(&mut self, at: SystemTime, lane: Lane, text: String) {
-        let at = self.latest.get(&lane).map_or(at, |latest| at.max(*latest));
-        self.latest.insert(lane.clone(), at);
-        self.waiting.push((at, lane, text));
-    }
-
-    /// Shows, in the order of time, what happened up to `until`.
+    /// Shows lines that have had no end for a while.
     ///
     /// # Errors
     ///
-    /// When the output takes no more: `BrokenPipe` when its reader has gone.
-    pub fn show(&mut self, until: SystemTime) -> io::Result<()> {
-        let lines: Vec<(SystemTime, Lane, String)> = self
+    /// As [`Self::see`].
+    pub fn overdue(&mut self, now: SystemTime) -> io::Result<()> {
+        let lines: Vec<(String, String)> = self
             .terminals
             .iter_mut()
-            .filter_map(|(name, terminal)| {
-                let (at, text) = terminal.overdue(until)?;
-                Some((at, Lane::Terminal(name.clone()), text))
-            })
+            .filter_map(|(name, terminal)| Some((name.clone(), terminal.overdue(now)?)))
             .collect();
-        for (at, lane, text) in lines {
-            self.wait(at, lane, text);
-        }
-        // Stable: what happened at the same time stays in the order in which it was seen.
-        self.waiting.sort_by_key(|(at, ..)| *at);
-        let due = self.waiting.partition_point(|(at, ..)| *at <= until);
-        let due: Vec<_> = self.waiting.drain(..due).collect();
-        for (_, lane, text) in due {
-            self.line(&lane, &text)?;
-        }
-        self.out.flush()
+        lines.into_iter().try_for_each(|(name, text)| self.line(&Lane::Terminal(name), &text))
     }
 
     fn line(&mut self, lane: &Lane, text: &str) -> io::Result<()> {
@@ -214,14 +190,14 @@ impl Terminal {
     }
 
     /// A question that waits for its answer has no line end: it is shown when it has stood for a while.
-    fn overdue(&mut self, until: SystemTime) -> Option<(SystemTime, String)> {
+    fn overdue(&mut self, now: SystemTime) -> Option<String> {
         let (at, text) = self.partial.as_ref()?;
-        let is_overdue = *at + UNENDED <= until;
+        let is_overdue = *at + UNENDED <= now;
         if !is_overdue || !self.prompted || self.at_prompt || text.is_empty() || *text == self.shown {
             return None;
         }
         self.shown.clone_from(text);
-        self.partial.take()
+        self.partial.take().map(|(_, text)| text)
     }
 }
 
@@ -259,42 +235,31 @@ mod tests {
         Event { at: at(milliseconds), lane, what }
     }
 
-    fn shown(lanes: &[&str], events: &[Event]) -> String {
-        let mut out = Vec::new();
-        let mut lanes = Lanes::new(&mut out, lanes);
-        for event in events {
-            lanes.see(event);
-        }
-        lanes.show(at(10_000)).expect("a vector takes everything");
-        drop(lanes);
-        strip_str(&String::from_utf8(out).expect("text")).to_string()
-    }
-
     fn line(text: &str) -> What {
         What::Line(text.to_owned())
     }
 
     #[test]
-    fn lanes_are_merged_in_the_order_of_time() {
+    fn each_line_names_its_lane() {
         let server = || Lane::Terminal("server".to_owned());
-        let calls = || Lane::Calls("server".to_owned());
-        let events = [
-            event(0, server(), line("bash: no job control")),
-            event(1, server(), What::Prompt { status: 0 }),
-            event(2, server(), line("cargo run")),
-            event(30, server(), line("listening")),
-            event(20, calls(), line("listen(3, 1) = 0")),
-            // Its clock says otherwise, but it was seen after `listen`.
-            event(10, calls(), line("accept(3, NULL, NULL) = 4")),
-            event(40, server(), line("")),
-        ];
+        let mut out = Vec::new();
+        let mut lanes = Lanes::new(&mut out, &["server"]);
+        for (at, what) in [
+            (0, line("bash: no job control")),
+            (1, What::Prompt { status: 0 }),
+            (2, line("cargo run")),
+            (30, line("listening")),
+            (40, line("")),
+        ] {
+            lanes.see(&event(at, server(), what)).expect("a vector takes everything");
+        }
+        let lost = What::LeftOut("7 packets were lost".to_owned());
+        let packets = Lane::Packets(crate::record::event::Interface::loopback());
+        lanes.see(&event(50, packets, lost)).expect("a vector takes everything");
+        let text = String::from_utf8(out).expect("text");
         assert_eq!(
-            shown(&["server"], &events),
-            "server  | $ cargo run\n\
-             server calls | listen(3, 1) = 0\n\
-             server calls | accept(3, NULL, NULL) = 4\n\
-             server  | listening\n\
-             server  |\n"
+            strip_str(&text).to_string(),
+            "server  | $ cargo run\nserver  | listening\nserver  |\n# packets: 7 packets were lost\n"
         );
     }
 
@@ -304,13 +269,12 @@ mod tests {
         let mut out = Vec::new();
         let mut lanes = Lanes::new(&mut out, &["a"]);
         lanes.without_shell("a");
-        lanes.see(&event(0, lane(), What::Partial("name? ".to_owned())));
-        lanes.show(at(10)).expect("written");
-        lanes.show(at(1000)).expect("written");
-        lanes.show(at(2000)).expect("written");
-        lanes.see(&event(2001, lane(), line("name? ")));
-        lanes.see(&event(2002, lane(), line("hello")));
-        lanes.show(at(3000)).expect("written");
+        lanes.see(&event(0, lane(), What::Partial("name? ".to_owned()))).expect("written");
+        lanes.overdue(at(10)).expect("written");
+        lanes.overdue(at(1000)).expect("written");
+        lanes.overdue(at(2000)).expect("written");
+        lanes.see(&event(2001, lane(), line("name? "))).expect("written");
+        lanes.see(&event(2002, lane(), line("hello"))).expect("written");
         drop(lanes);
         let text = String::from_utf8(out).expect("text");
         assert_eq!(strip_str(&text).to_string(), "a       | name? \na       | hello\n");

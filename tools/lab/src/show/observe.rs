@@ -6,25 +6,20 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime};
-
-use tempfile::TempDir;
 
 use crate::check;
 use crate::error::{Error, Result};
 use crate::hosts::Hosts;
 use crate::hosts::plan::Plan;
-use crate::location::Location;
 use crate::missing::Missing;
 use crate::network::{self, Network};
-use crate::observe::packets::Packets;
-use crate::observe::syscalls::Syscalls;
-use crate::observe::terminal::Terminal;
 use crate::privilege;
-use crate::processes::Processes;
-use crate::record::event::{Event, Interface, Lane, What};
-use crate::show::lanes::{Lanes, PATIENCE};
+use crate::record::event::{Interface, Lane, What};
+use crate::record::order::PATIENCE;
+use crate::session::Session;
+use crate::show::lanes::Lanes;
 use crate::show::reader::{Typed, is_broken_pipe, not_shown, typed};
 use crate::signals::{INTERRUPTED, Signals};
 use crate::tools;
@@ -74,8 +69,8 @@ pub fn observe(command: &[OsString], here: &Path, out: impl Write) -> Result<u8>
     let signals = Signals::catch()?;
     let mut lanes = Lanes::new(out, &[COMMAND, SECOND]);
     lanes.without_shell(COMMAND);
-    let session = Session::start(command, here, &network, &mut lanes);
-    match session.and_then(|session| session.run(&mut lanes, &signals)) {
+    let observation = Observation::start(command, here, &network, &mut lanes);
+    match observation.and_then(|observation| observation.run(&mut lanes, &signals)) {
         Err(error) if is_broken_pipe(&error) => Ok(0),
         result => result,
     }
@@ -97,31 +92,23 @@ fn is_program(path: &Path) -> bool {
     path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
-/// Everything that runs.
-struct Session {
-    // Dropped in this order: programs, then those who watch them.
-    command: Terminal,
-    second: Terminal,
-    _processes: Processes,
-    _trace: Option<Syscalls>,
-    _packets: Option<Packets>,
-    _scratch: TempDir,
-    events: Receiver<Event>,
+/// A program that runs and is watched, and the reader beside it.
+struct Observation {
+    session: Session,
     typed: Receiver<Typed>,
     second_is: Second,
     /// Something was typed since its last prompt.
     second_is_busy: bool,
 }
 
-impl Session {
+impl Observation {
     fn start(
         command: &[OsString],
         here: &Path,
         network: &Network,
         lanes: &mut Lanes<impl Write>,
     ) -> Result<Self> {
-        let scratch = TempDir::new().map_err(|error| Error::of("make a temporary directory", error))?;
-        let (sender, events) = channel();
+        let mut session = Session::start(Hosts::start(&Plan::default())?)?;
         let mut aside = |text: String| lanes.aside(&text).map_err(not_shown);
 
         match network.missing() {
@@ -139,52 +126,31 @@ impl Session {
         if io::stdin().is_terminal() {
             aside("what you type goes to a second terminal; ^D closes it, ^C ends the command".to_owned())?;
         }
-        let packets = match network {
-            Network::Private => Packets::start(Interface::loopback(), sender.clone())
-                .map_err(|error| Missing { what: error.to_string(), remedy: None }),
-            Network::Host(..) => {
-                Err(Missing { what: "they are captured on private networks only".to_owned(), remedy: None })
+        match network {
+            Network::Private => {
+                if let Err(error) = session.capture(Interface::loopback()) {
+                    aside(format!("{:#}", anyhow::Error::new(error)))?;
+                }
             }
-        };
-        if let Err(missing) = &packets {
-            aside(format!("no packets: {missing}"))?;
+            Network::Host(..) => {
+                aside("no packets: they are captured on private networks only".to_owned())?;
+            }
         }
-        let trace = match Syscalls::available() {
-            Ok(()) => Some(
-                Syscalls::start(COMMAND, scratch.path(), &[], sender.clone())
-                    .map_err(|error| Error::of("trace the command", error))?,
-            ),
+        let mut words = match session.trace(COMMAND, &[])? {
+            Ok(words) => words,
             Err(missing) => {
                 aside(format!("no system calls: {missing}"))?;
-                None
+                Vec::new()
             }
         };
         lanes.expect(&Lane::Packets(Interface::loopback()));
         lanes.expect(&Lane::Calls(COMMAND.to_owned()));
 
         let capabilities: &[_] = if network.missing().is_none() { &privilege::OBSERVED } else { &[] };
-        let processes = Processes::start()?;
-        let hosts = Hosts::start(&Plan::default())?;
-        let location = Location { processes: &processes, hosts: &hosts, host: "", capabilities };
-        let second = Terminal::open(SECOND, &[], here, &location, sender.clone())?;
-        let (trace, mut words) = match trace {
-            Some((trace, words)) => (Some(trace), words),
-            None => (None, Vec::new()),
-        };
+        session.open(SECOND, &[], here, "", capabilities)?;
         words.extend(command.iter().cloned());
-        let command = Terminal::run(COMMAND, &words, here, &location, sender)?;
-        Ok(Self {
-            command,
-            second,
-            _processes: processes,
-            _trace: trace,
-            _packets: packets.ok(),
-            _scratch: scratch,
-            events,
-            typed: typed()?,
-            second_is: Second::Starting,
-            second_is_busy: false,
-        })
+        session.run(COMMAND, &words, here, capabilities)?;
+        Ok(Self { session, typed: typed()?, second_is: Second::Starting, second_is_busy: false })
     }
 
     /// Shows what happens until the command has ended and all is quiet.
@@ -193,29 +159,31 @@ impl Session {
         let mut interrupted: Option<Instant> = None;
         let mut last_event = Instant::now();
         loop {
-            if self.see(lanes) {
+            if self.see(lanes)? {
                 last_event = Instant::now();
             }
             self.pass_on()?;
-            let now = SystemTime::now();
-            lanes.show(now.checked_sub(PATIENCE).unwrap_or(now)).map_err(not_shown)?;
+            lanes.overdue(SystemTime::now()).map_err(not_shown)?;
 
             match signals.next() {
                 None => {}
                 // The first ^C is the command's.
                 Some(INTERRUPTED) if interrupted.is_none() && ended.is_none() => {
                     interrupted = Some(Instant::now());
-                    self.command.press(INTERRUPT)?;
+                    self.session.press(COMMAND, INTERRUPT)?;
                 }
                 Some(status) => return Ok(status),
             }
             if ended.is_none() {
-                let status = self.command.status()?;
+                let status = self.session.status(COMMAND)?;
                 ended = status.map(|status| (exit_code(status), Instant::now()));
             }
             match (ended, interrupted) {
                 (Some((code, at)), _) if self.is_quiet(last_event) || at.elapsed() > GRACE => {
-                    lanes.show(now + GRACE).map_err(not_shown)?;
+                    let (_, rest) = self.session.finish();
+                    for ordered in rest {
+                        lanes.see(&ordered.event).map_err(not_shown)?;
+                    }
                     return Ok(code);
                 }
                 (None, Some(at)) if at.elapsed() > GRACE => return Ok(INTERRUPTED),
@@ -230,8 +198,8 @@ impl Session {
     }
 
     /// Takes what has happened; waits a tick if nothing has. Not all of it at once: a program may print without end.
-    fn see(&mut self, lanes: &mut Lanes<impl Write>) -> bool {
-        let mut next = self.events.recv_timeout(TICK).ok();
+    fn see(&mut self, lanes: &mut Lanes<impl Write>) -> Result<bool> {
+        let mut next = self.session.next(Instant::now() + TICK);
         let is_something = next.is_some();
         let deadline = Instant::now() + TICK;
         while let Some(event) = next {
@@ -248,10 +216,13 @@ impl Session {
                     _ => {}
                 }
             }
-            lanes.see(&event);
-            next = if Instant::now() < deadline { self.events.try_recv().ok() } else { None };
+            next = if Instant::now() < deadline { self.session.next(Instant::now()) } else { None };
         }
-        is_something
+        let now = SystemTime::now();
+        for ordered in self.session.ordered(now.checked_sub(PATIENCE).unwrap_or(now)) {
+            lanes.see(&ordered.event).map_err(not_shown)?;
+        }
+        Ok(is_something)
     }
 
     /// Types into the second terminal what the reader has typed. Not before its first prompt: the shell's greeting and
@@ -263,18 +234,18 @@ impl Session {
             // Back at the prompt after the end of input reached a program: now it is the shell's turn.
             Second::Closing { at_prompt: true } => {
                 self.second_is = Second::Closing { at_prompt: false };
-                return self.second.press(END_OF_INPUT);
+                return self.session.press(SECOND, END_OF_INPUT);
             }
         }
         while let Ok(typed) = self.typed.try_recv() {
             match typed {
                 Typed::Line(line) => {
                     self.second_is_busy = true;
-                    self.second.enter(&line)?;
+                    self.session.enter(SECOND, &line)?;
                 }
                 Typed::End => {
                     self.second_is = Second::Closing { at_prompt: false };
-                    return self.second.press(END_OF_INPUT);
+                    return self.session.press(SECOND, END_OF_INPUT);
                 }
             }
         }

@@ -14,12 +14,13 @@ use crate::check;
 use crate::error::{Error, Result};
 use crate::missing::Missing;
 use crate::network::Network;
-use crate::observe::syscalls::Syscalls;
-use crate::record::event::{Event, Interface, Lane, What};
+use crate::observe::syscalls;
+use crate::record::event::{Interface, Lane, What};
+use crate::record::order::Ordered;
 use crate::record::packet::Packet;
 use crate::replay::{self, Stage, Watcher};
 use crate::show::frame;
-use crate::show::lanes::{self, Lanes, PATIENCE};
+use crate::show::lanes::{self, Lanes};
 use crate::show::reader::{Typed, is_broken_pipe, not_shown, typed};
 use crate::show::report::Report;
 use crate::signals::Signals;
@@ -58,7 +59,7 @@ pub fn play(root: &Path, path: &Path, tempo: Tempo, out: impl Write) -> Result<u
     let signals = Signals::catch()?;
     let mut player = Player::new(&page, tempo, signals, out)?;
     let mut gaps: Vec<String> = network.missing().map(ToString::to_string).into_iter().collect();
-    if let Err(missing) = Syscalls::available()
+    if let Err(missing) = syscalls::available()
         && page.played().any(|(_, block)| matches!(&block.kind, Kind::Console(console) if console.trace))
     {
         gaps.push(format!("no system calls: {missing}"));
@@ -66,7 +67,7 @@ pub fn play(root: &Path, path: &Path, tempo: Tempo, out: impl Write) -> Result<u
     if let Err(error) = player.write(|lanes| gaps.iter().try_for_each(|gap| lanes.aside(gap))) {
         return player.stopped.ok_or(error);
     }
-    let stage = Stage { root: root.to_owned(), network: &network, update: false };
+    let stage = Stage { root: root.to_owned(), network: &network, update: false, records: false };
     let result = replay::play(&page, &stage, &mut player);
     if let Some(code) = player.stopped {
         return Ok(code);
@@ -231,7 +232,6 @@ impl<W: Write> Player<W> {
     }
 
     fn finish(&mut self, failures: usize) -> Result<u8> {
-        self.write(|lanes| lanes.show(SystemTime::now() + PATIENCE))?;
         if failures == 0 {
             return Ok(0);
         }
@@ -259,7 +259,6 @@ impl<W: Write> Watcher for Player<W> {
         if since.elapsed() < LULL {
             return Ok(false);
         }
-        self.write(|lanes| lanes.show(SystemTime::now() + PATIENCE))?;
         let words = self.introduce(block)?;
         // The calls and packets that such a block shows on the page have been seen by now.
         let is_seen = words == 0 && lane_to_read(block).is_some();
@@ -271,19 +270,20 @@ impl<W: Write> Watcher for Player<W> {
     }
 
     fn goes_on(&mut self) -> bool {
-        let now = SystemTime::now();
         // What cannot be written is noted in `stopped`.
-        let _ = self.write(|lanes| lanes.show(now.checked_sub(PATIENCE).unwrap_or(now)));
+        let _ = self.write(|lanes| lanes.overdue(SystemTime::now()));
         self.is_wanted()
     }
 
-    fn event(&mut self, event: &Event) {
+    fn event(&mut self, ordered: &Ordered) {
+        let event = &ordered.event;
         if let (What::Packet(packet), Lane::Packets(interface)) = (&event.what, &event.lane)
             && self.shows_one
         {
             self.packets.entry(interface.clone()).or_default().push(Arc::clone(packet));
         }
-        self.lanes.see(event);
+        // What cannot be written is noted in `stopped`.
+        let _ = self.write(|lanes| lanes.see(event));
     }
 
     fn not_checked(&mut self, block: &Block, missing: &Missing) {

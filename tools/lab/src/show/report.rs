@@ -114,6 +114,9 @@ impl Report {
                 }
             }
         }
+        for (line, sentence) in &run.complaints {
+            self.wrong(&page.path, *line, sentence.as_str());
+        }
         if let Some((first, others)) = not_reached.split_first() {
             let others = match others.len() {
                 0 => String::new(),

@@ -1,0 +1,213 @@
+//! What runs and is watched: terminals on private networks, their calls and their packets, and every event of it in
+//! causal order. A replay, a play and an observation each start one.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitStatus;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant, SystemTime};
+
+use tempfile::TempDir;
+
+use crate::error::{Error, Result};
+use crate::hosts::Hosts;
+use crate::location::Location;
+use crate::missing::Missing;
+use crate::observe::terminal::Terminal;
+use crate::observe::watch::{Told, Watch};
+use crate::observe::{packets, syscalls};
+use crate::privilege::Capability;
+use crate::processes::Processes;
+use crate::record::event::{Event, Interface, Lane, What};
+use crate::record::order::{Order, Ordered};
+
+/// Everything that runs and is watched.
+pub struct Session {
+    // Dropped in this order: programs, then those who watch them.
+    terminals: BTreeMap<String, Terminal>,
+    processes: Option<Processes>,
+    hosts: Hosts,
+    watch: Watch,
+    told: Receiver<Told>,
+    order: Order,
+    scratch: TempDir,
+}
+
+impl Session {
+    /// Nothing runs yet. The private network, where there is one, has been entered by the calling thread.
+    ///
+    /// # Errors
+    /// No thread, no processes of its own, or no temporary folder is to be had.
+    pub fn start(hosts: Hosts) -> Result<Self> {
+        let (watch, told) = Watch::start().map_err(|error| Error::of("start the observers", error))?;
+        Ok(Self {
+            terminals: BTreeMap::new(),
+            processes: Some(Processes::start()?),
+            hosts,
+            watch,
+            told,
+            order: Order::new(),
+            scratch: TempDir::new().map_err(|error| Error::of("make a temporary directory", error))?,
+        })
+    }
+
+    /// The hosts, which may be none.
+    #[must_use]
+    pub fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
+    /// Captures on this interface from here on.
+    ///
+    /// # Errors
+    /// The call that the kernel refuses.
+    pub fn capture(&self, interface: Interface) -> Result<()> {
+        let host = interface.host.clone();
+        self.hosts.within(&host, || {
+            packets::capture(interface, &self.watch).map_err(|error| Error::of("no packets", error))
+        })
+    }
+
+    /// Prepares to trace the terminal that will be opened under this name; gives the words that go before its command,
+    /// or why its calls cannot be seen. `also` names further calls to show.
+    ///
+    /// # Errors
+    /// The laboratory itself fails.
+    pub fn trace(&self, name: &str, also: &[String]) -> Result<std::result::Result<Vec<OsString>, Missing>> {
+        if let Err(missing) = syscalls::available() {
+            return Ok(Err(missing));
+        }
+        let words = syscalls::trace(name, self.scratch.path(), also, &self.watch);
+        words.map(Ok).map_err(|error| Error::of(format!("trace terminal \"{name}\""), error))
+    }
+
+    /// Opens a terminal with a shell in it.
+    ///
+    /// # Errors
+    /// As [`Terminal::open`].
+    pub fn open(
+        &mut self,
+        name: &str,
+        prefix: &[OsString],
+        root: &Path,
+        host: &str,
+        capabilities: &[Capability],
+    ) -> Result<()> {
+        let location = self.location(host, capabilities)?;
+        let terminal = Terminal::open(name, prefix, root, &location, &self.watch)?;
+        self.terminals.insert(name.to_owned(), terminal);
+        Ok(())
+    }
+
+    /// Opens a terminal in which one program runs.
+    ///
+    /// # Errors
+    /// As [`Terminal::run`].
+    pub fn run(
+        &mut self,
+        name: &str,
+        command: &[OsString],
+        here: &Path,
+        capabilities: &[Capability],
+    ) -> Result<()> {
+        let location = self.location("", capabilities)?;
+        let terminal = Terminal::run(name, command, here, &location, &self.watch)?;
+        self.terminals.insert(name.to_owned(), terminal);
+        Ok(())
+    }
+
+    fn location<'a>(&'a self, host: &'a str, capabilities: &'a [Capability]) -> Result<Location<'a>> {
+        let processes = self.processes.as_ref().ok_or_else(|| Error::new("the session has ended"))?;
+        Ok(Location { processes, hosts: &self.hosts, host, capabilities })
+    }
+
+    /// Whether there is a terminal of this name.
+    #[must_use]
+    pub fn is_open(&self, name: &str) -> bool {
+        self.terminals.contains_key(name)
+    }
+
+    /// The names of the terminals.
+    pub fn terminals(&self) -> impl Iterator<Item = &str> {
+        self.terminals.keys().map(String::as_str)
+    }
+
+    fn terminal(&mut self, name: &str) -> Result<&mut Terminal> {
+        self.terminals.get_mut(name).ok_or_else(|| Error::new(format!("terminal \"{name}\" is not open")))
+    }
+
+    /// Types `text` and Return; gives the event of it.
+    ///
+    /// # Errors
+    /// The terminal does not take it.
+    pub fn enter(&mut self, name: &str, text: &str) -> Result<()> {
+        self.typed(name, text.to_owned());
+        self.terminal(name)?.enter(text)
+    }
+
+    /// Presses one key, given as its byte: 3 for ^C.
+    ///
+    /// # Errors
+    /// The terminal does not take it.
+    pub fn press(&mut self, name: &str, key: u8) -> Result<()> {
+        self.typed(name, format!("^{}", char::from(key ^ 0x40)));
+        self.terminal(name)?.press(key)
+    }
+
+    fn typed(&mut self, name: &str, text: String) {
+        let lane = Lane::Terminal(name.to_owned());
+        self.order.take(Event { at: SystemTime::now(), lane, what: What::Typed(text) });
+    }
+
+    /// The exit status of the terminal's shell or program, once it has ended.
+    ///
+    /// # Errors
+    /// The kernel does not tell.
+    pub fn status(&mut self, name: &str) -> Result<Option<ExitStatus>> {
+        self.terminal(name)?.status()
+    }
+
+    /// Waits for the next event, as it is told: in order within its lane only.
+    pub fn next(&mut self, deadline: Instant) -> Option<Event> {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.told.recv_timeout(left) {
+                Ok(Told::Event(event)) => {
+                    self.order.take(event.clone());
+                    return Some(event);
+                }
+                Ok(Told::Round) => self.order.round(),
+                Err(RecvTimeoutError::Timeout) => return None,
+                Err(RecvTimeoutError::Disconnected) => {
+                    std::thread::sleep(left.min(Duration::from_millis(1)));
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// What happened up to `until`, in causal order.
+    pub fn ordered(&mut self, until: SystemTime) -> Vec<Ordered> {
+        self.order.release(until)
+    }
+
+    /// Ends every program, and gives what was still told until every observer had ended: as it was told, and, in causal
+    /// order, all that has not been given so.
+    pub fn finish(&mut self) -> (Vec<Event>, Vec<Ordered>) {
+        self.terminals.clear();
+        self.processes = None;
+        self.watch.finish();
+        let mut events = Vec::new();
+        while let Ok(told) = self.told.recv() {
+            match told {
+                Told::Event(event) => {
+                    self.order.take(event.clone());
+                    events.push(event);
+                }
+                Told::Round => self.order.round(),
+            }
+        }
+        (events, self.order.finish())
+    }
+}
