@@ -4,8 +4,8 @@ use std::os::fd::AsFd;
 
 use nix::errno::Errno;
 use nix::sys::socket::sockopt::{
-    KeepAlive, Linger, RcvBuf, ReceiveTimeout, ReuseAddr, ReusePort, SendTimeout, SndBuf, TcpKeepCount,
-    TcpKeepInterval, TcpMaxSeg, TcpNoDelay,
+    Broadcast, KeepAlive, Linger, RcvBuf, ReceiveTimeout, ReuseAddr, ReusePort, SendTimeout, SndBuf,
+    TcpKeepCount, TcpKeepInterval, TcpMaxSeg, TcpNoDelay,
 };
 use nix::sys::socket::{GetSockOpt, getsockopt};
 
@@ -30,6 +30,7 @@ pub fn of<Fd: AsFd>(socket: Fd) -> Vec<(&'static str, String)> {
         ("SO_RCVBUF", value(&socket, RcvBuf, |it| unit(it, "bytes"))),
         ("SO_SNDBUF", value(&socket, SndBuf, |it| unit(it, "bytes"))),
         ("SO_RCVLOWAT", value(&socket, RcvLowat, |it| unit(it, "bytes"))),
+        ("SO_BROADCAST", on(&socket, Broadcast)),
         ("TCP_NODELAY", on(&socket, TcpNoDelay)),
         ("TCP_MAXSEG", value(&socket, TcpMaxSeg, |it| unit(it, "bytes"))),
         ("TCP_KEEPINTVL", value(&socket, TcpKeepInterval, |it| unit(it, "s"))),
@@ -37,6 +38,8 @@ pub fn of<Fd: AsFd>(socket: Fd) -> Vec<(&'static str, String)> {
     ];
     #[cfg(target_vendor = "apple")]
     rows.push(("TCP_KEEPALIVE", value(&socket, nix::sys::socket::sockopt::TcpKeepAlive, |it| unit(it, "s"))));
+    #[cfg(any(target_os = "linux", target_os = "freebsd"))]
+    rows.push(("IP_TTL", value(&socket, nix::sys::socket::sockopt::Ipv4Ttl, |it| unit(it, "hops"))));
     #[cfg(any(target_os = "linux", target_os = "freebsd"))]
     rows.push(("TCP_KEEPIDLE", value(&socket, nix::sys::socket::sockopt::TcpKeepIdle, |it| unit(it, "s"))));
     #[cfg(any(target_os = "linux", target_os = "freebsd"))]
