@@ -6,8 +6,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::book::block::Kind;
 use crate::book::excerpt;
-use crate::book::page::{Kind, Page};
+use crate::book::page::Page;
 use crate::environment;
 use crate::error::{self, Error, Result};
 use crate::network::Network;

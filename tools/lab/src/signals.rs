@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag::register;
 
-use crate::book::page::Block;
+use crate::book::block::Block;
 use crate::error::{Error, Result};
 use crate::replay::Watcher;
 

@@ -1,6 +1,6 @@
 //! The info string of a fence: what is to be done with the block, in words after the language.
 
-use crate::book::page::{Console, Input, Kind, LinkChange, Step, Which};
+use crate::book::block::{Console, Input, Kind, LinkChange, Step, Which};
 use crate::privilege;
 use crate::record::event::Interface;
 

@@ -1,5 +1,6 @@
 //! The book: its pages as the laboratory reads them, and the files that they quote.
 
+pub mod block;
 pub mod excerpt;
 pub mod info;
 pub mod page;

@@ -16,7 +16,7 @@ use nix::sched::{CloneFlags, setns};
 
 use self::netlink::{Interface, Netlink};
 use self::plan::{Address, End, Plan, Route};
-use crate::book::page::LinkChange;
+use crate::book::block::LinkChange;
 use crate::error::{Error, Result};
 use crate::network;
 

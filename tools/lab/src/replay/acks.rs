@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::book::page::{Kind, Page};
+use crate::book::block::Kind;
+use crate::book::page::Page;
 use crate::record::event::Interface;
 
 /// The pure ACKs among the packets that a page shows, as block and line: TCP with ACK as its only flag, no payload, and

@@ -9,7 +9,7 @@ use super::player::Replay;
 use super::renaming::Renaming;
 use super::stream::{End, Place};
 use super::{Came, Comparison, QUIET, QUIET_AT_THE_END, Stop};
-use crate::book::page::{Input, Kind, Which};
+use crate::book::block::{Input, Kind, Which};
 use crate::record::event::{Interface, Lane};
 use crate::record::packet::{Packet, Tcp};
 use crate::show::frame;

@@ -5,7 +5,8 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::OnceLock;
 
-use crate::book::page::{Console, Input, Kind, Page};
+use crate::book::block::{Console, Input, Kind};
+use crate::book::page::Page;
 use crate::missing::Missing;
 use crate::network::{self, Network};
 use crate::tools;

@@ -9,7 +9,8 @@ use super::leftovers::Leftovers;
 use super::renaming::Renaming;
 use super::stream::{End, Pending, Place, Running, Stream};
 use super::{Came, Outcome, Played, Run, Seen, Stage, Stop, TICK, Watcher, machine};
-use crate::book::page::{self, Block, Console, Input, Kind, Page};
+use crate::book::block::{Block, Console, Input, Kind, host_of};
+use crate::book::page::Page;
 use crate::error::{Error, Result};
 use crate::hosts::Hosts;
 use crate::missing::Missing;
@@ -248,7 +249,7 @@ impl<'a> Replay<'a> {
             }
             self.traced.insert(name.to_owned());
         }
-        let host = page::host_of(&self.page.settings.hosts, name);
+        let host = host_of(&self.page.settings.hosts, name);
         self.session.open(name, &prefix, &self.stage.root, host, &capabilities)?;
         let lane = Lane::Terminal(name.to_owned());
         let deadline = self.deadline();

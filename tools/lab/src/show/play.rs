@@ -9,7 +9,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use pulldown_cmark::{Event as Markdown, Options, Parser, Tag, TagEnd};
 
-use crate::book::page::{Block, Input, Kind, LineNumbers, Page};
+use crate::book::block::{Block, Input, Kind};
+use crate::book::page::{LineNumbers, Page};
 use crate::check;
 use crate::error::{Error, Result};
 use crate::missing::Missing;

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::book::page::{Block, Page};
+use crate::book::block::Block;
+use crate::book::page::Page;
 use crate::missing::Missing;
 use crate::replay::compare::{self, Row};
 use crate::replay::renaming::Renaming;

@@ -1,6 +1,7 @@
 //! Rewrites the blocks of a page from a real run. What agrees stays byte for byte what it is.
 
-use crate::book::page::{Block, Console, Input, Kind, Page};
+use crate::book::block::{Block, Console, Input, Kind};
+use crate::book::page::Page;
 use crate::replay::compare::Row;
 use crate::replay::renaming::Renaming;
 use crate::replay::{Outcome, Played, Run};
