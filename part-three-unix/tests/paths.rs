@@ -14,6 +14,7 @@ use std::path::Path;
 use std::process::Command;
 
 use harness::folder::tempdir;
+use harness::limits::descriptors;
 use harness::private::settings;
 use harness::process::{Process, command, installed};
 use nix::sys::signal::Signal;
@@ -97,6 +98,9 @@ fn a_server_of_any_type_counts_as_one() {
 /// A server whose queue is full would let a plain connect sleep.
 #[test]
 fn a_server_that_is_busy_counts_as_one() {
+    if !descriptors("a_server_that_is_busy_counts_as_one", 150) {
+        return;
+    }
     if !settings("a_server_that_is_busy_counts_as_one", &["net.core.somaxconn=4096"]) {
         return;
     }

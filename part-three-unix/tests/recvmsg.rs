@@ -12,6 +12,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use harness::limits::descriptors;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
@@ -46,6 +47,9 @@ fn send(socket: &impl AsRawFd, bytes: &[u8], descriptors: &[RawFd]) {
 
 #[test]
 fn a_thousand_descriptors_come_and_none_stays() {
+    if !descriptors("a_thousand_descriptors_come_and_none_stays", 400) {
+        return;
+    }
     let _turn = turn();
     let (ours, theirs) = UnixStream::pair().unwrap();
     let null = File::open("/dev/null").unwrap();
@@ -87,6 +91,9 @@ fn they_come_in_order_and_they_work() {
 
 #[test]
 fn of_a_message_with_too_many_none_stays_open() {
+    if !descriptors("of_a_message_with_too_many_none_stays_open", 400) {
+        return;
+    }
     let _turn = turn();
     let (ours, theirs) = UnixStream::pair().unwrap();
     let null = File::open("/dev/null").unwrap();

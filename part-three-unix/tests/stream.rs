@@ -16,6 +16,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use harness::folder::tempdir;
+use harness::limits::descriptors;
 use harness::missing::Missing;
 use harness::private::settings;
 use harness::process::{Process, command, installed, not_checked};
@@ -356,6 +357,9 @@ fn a_full_queue_makes_a_client_wait() {
     use nix::errno::Errno;
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 
+    if !descriptors("a_full_queue_makes_a_client_wait", 150) {
+        return;
+    }
     if !settings("a_full_queue_makes_a_client_wait", &["net.core.somaxconn=4096"]) {
         return;
     }

@@ -5,6 +5,7 @@ pub mod datagrams;
 pub mod environment;
 pub mod error;
 pub mod folder;
+pub mod limits;
 pub mod missing;
 pub mod network;
 pub mod ordinary;

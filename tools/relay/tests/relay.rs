@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use harness::datagrams::{echo, peer, received, take};
+use harness::limits::descriptors;
 use harness::process::{Process, built, command};
 
 const RELAY: &str = env!("CARGO_BIN_EXE_datagram-relay");
@@ -72,6 +73,9 @@ fn without_rates_it_changes_nothing() {
 
 #[test]
 fn an_answer_finds_its_client() {
+    if !descriptors("an_answer_finds_its_client", 120) {
+        return;
+    }
     let (_server, target) = server();
     let (_relay, address) = relay(target, &[]);
     let clients: Vec<_> = (0..50).map(|_| peer("127.0.0.1:0")).collect();
@@ -85,6 +89,9 @@ fn an_answer_finds_its_client() {
 
 #[test]
 fn serves_more_clients_than_it_remembers() {
+    if !descriptors("serves_more_clients_than_it_remembers", 300) {
+        return;
+    }
     let (_server, target) = server();
     let (mut relay, address) = relay(target, &[]);
     for number in 0..600 {
