@@ -20,6 +20,7 @@ Usage: lab COMMAND [ARGUMENTS]
   check [--update] [PAGES...]  play pages and compare every line
   play PAGE                    play a page live in this terminal
   observe -- COMMAND...        run any program on a private network and see what it does
+  record PAGE                  play a page and write down what happened, as JSON
   enter PID                    a shell on the private network of a running `lab observe`
 
 `lab COMMAND --help` says more. Exit status 2: the laboratory could not work.
@@ -63,6 +64,21 @@ Environment:
 
 Exit status: 0 everything came as the page shows it, or you left before the end; 1 not everything did; 2 the laboratory
 could not work.
+";
+
+const RECORD_HELP: &str = "\
+Plays a page once, with every terminal traced, and writes what happened as JSON: keys,
+lines, system calls, packets and the states of the sockets, in causal order.
+
+Usage: lab record [--section HEADING] [-o FILE] PAGE
+
+Options:
+  --section HEADING  only what happened in this section of the page
+  -o FILE            write to FILE instead of standard output
+  -h, --help         this text
+
+Exit status: 0 written, 2 not everything came as the page shows it, or the
+laboratory could not work.
 ";
 
 const OBSERVE_HELP: &str = "\
@@ -136,6 +152,7 @@ fn run() -> Result<ExitCode> {
         "check" => check(&mut arguments),
         "play" => play(&mut arguments),
         "observe" => observe(&mut arguments),
+        "record" => record(&mut arguments),
         "enter" => enter(&mut arguments),
         "help" => print(HELP),
         other => Err(Error::new(format!("no command {other}: try lab --help"))),
@@ -215,6 +232,39 @@ fn play(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
     let page = beneath(&root, &page)?;
     network::close_on_exec()?;
     lab::show::play::play(&root, &page, tempo, anstream::AutoStream::auto(io::stdout())).map(ExitCode::from)
+}
+
+fn record(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
+    let (mut page, mut section, mut file) = (None, None, None);
+    while let Some(argument) = next(arguments)? {
+        match argument {
+            lexopt::Arg::Long("section") => {
+                section = Some(arguments.value().map_err(usage)?.to_string_lossy().into_owned());
+            }
+            lexopt::Arg::Short('o') | lexopt::Arg::Long("output") => {
+                file = Some(PathBuf::from(arguments.value().map_err(usage)?));
+            }
+            lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return print(RECORD_HELP),
+            lexopt::Arg::Value(path) if page.is_none() => page = Some(PathBuf::from(path)),
+            other => return Err(usage(other.unexpected())),
+        }
+    }
+    let page = page.ok_or_else(|| Error::new("which page? lab record docs/part-one.md"))?;
+    let root = root(&here()?);
+    let page = beneath(&root, &page)?;
+    network::close_on_exec()?;
+    let signals = Signals::catch()?;
+    let recording = lab::show::record::record(&root, &page, section.as_deref(), &mut &signals);
+    if let Some(status) = signals.status() {
+        return Ok(ExitCode::from(status));
+    }
+    let json = recording?.to_json()?;
+    match file {
+        None => print(&json),
+        Some(file) => std::fs::write(&file, json)
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(|error| Error::of(format!("write {}", file.display()), error)),
+    }
 }
 
 fn observe(arguments: &mut lexopt::Parser) -> Result<ExitCode> {

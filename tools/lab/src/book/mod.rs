@@ -4,3 +4,4 @@ pub mod block;
 pub mod excerpt;
 pub mod info;
 pub mod page;
+pub mod section;

@@ -12,6 +12,9 @@ const LAUNCHERS: [&str; 19] = [
     "rust-lld", "rustc", "rustup", "sh", "timeout", "zsh",
 ];
 
+/// Programs that only look at the kernel: how they ask it is not what a page is about either.
+const ONLOOKERS: [&str; 5] = ["ip", "lsof", "nstat", "ps", "ss"];
+
 /// Calls that are watched to tell processes apart, and shown only if they were asked for.
 pub(crate) const PROCESS_CALLS: [&str; 6] = ["clone", "clone3", "execve", "execveat", "fork", "vfork"];
 
@@ -354,8 +357,10 @@ impl Trace {
         self.release(pid, calls);
         let path = arguments.split('"').nth(1).unwrap_or_default();
         let name = path.rsplit('/').next().unwrap_or_default();
-        let launcher =
-            LAUNCHERS.contains(&name) || name.starts_with("cargo-") || name.starts_with("build-script-");
+        let launcher = LAUNCHERS.contains(&name)
+            || ONLOOKERS.contains(&name)
+            || name.starts_with("cargo-")
+            || name.starts_with("build-script-");
         let Some(entry) = self.processes.get_mut(&process) else {
             return;
         };

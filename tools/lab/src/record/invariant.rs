@@ -20,7 +20,7 @@ pub fn broken<'a>(events: impl Iterator<Item = &'a Ordered>) -> Vec<(usize, Stri
     // How many bytes packets have brought, and calls have taken, by the receiver's and the sender's address.
     let mut brought: HashMap<(String, String), (u64, u64)> = HashMap::new();
     let mut latest = SystemTime::UNIX_EPOCH;
-    for (index, Ordered { number, cause, event }) in events.enumerate() {
+    for (index, Ordered { number, cause, event, .. }) in events.enumerate() {
         let mut wrong = |what: String| broken.push((index, format!("{}: {what}", sentence(event))));
         if event.at < latest {
             wrong("its time is before that of the event before it".to_owned());

@@ -7,3 +7,6 @@ pub mod invariant;
 pub mod order;
 mod output;
 pub mod packet;
+pub mod recording;
+pub mod state;
+pub mod table;

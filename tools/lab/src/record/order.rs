@@ -94,7 +94,8 @@ impl Order {
             _ => {}
         }
         let is_settled = matches!(event.what, What::Typed(_) | What::LeftOut(_));
-        self.waiting.push(Waiting { number, rank, round: self.round, is_settled, cause, event });
+        let round = self.round;
+        self.waiting.push(Waiting { number, rank, round, is_settled, cause, event });
     }
 
     /// Notes what a call does; whether it waits as an event of its own.

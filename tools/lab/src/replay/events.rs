@@ -5,10 +5,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::player::Replay;
 use super::stream::{End, Pending, Place, Stream};
-use super::{Came, Seen, TICK};
+use super::{Came, TICK, block_at};
 use crate::record::event::{Event, Lane, What};
 use crate::record::invariant;
 use crate::record::order::{Ordered, PATIENCE};
+use crate::record::state::states;
 
 /// So many events of a page are kept for its record.
 const KEPT: usize = 200_000;
@@ -81,20 +82,26 @@ impl Replay<'_> {
         for event in events {
             self.file(event);
         }
-        for (index, what) in invariant::broken(self.seen.iter().map(|seen| &seen.ordered)) {
-            let block = self.seen.get(index).map_or(0, |seen| seen.block);
+        let ordered: Vec<&Ordered> = self.seen.iter().collect();
+        let broken = invariant::broken(ordered.iter().copied());
+        let mut wrong: Vec<(usize, String)> = broken
+            .into_iter()
+            .map(|(index, what)| (index, format!("the order is not causal: {what}")))
+            .collect();
+        wrong.extend(states(&ordered).disagreements);
+        for (index, what) in wrong {
+            let block = self.seen.get(index).map_or(0, |seen| block_at(&self.starts, seen.event.at));
             let line = self.page.blocks.get(block).map_or(1, |block| block.line);
-            self.complain(Place { block, line }, format!("the order is not causal: {what}"));
+            self.complain(Place { block, line }, what);
         }
     }
 
     /// Shows and keeps what happened.
     pub(super) fn give(&mut self, ordered: Vec<Ordered>) {
-        let block = self.outcomes.len().saturating_sub(1);
         for ordered in ordered {
             self.watcher.event(&ordered);
             if self.seen.len() < KEPT {
-                self.seen.push(Seen { block, ordered });
+                self.seen.push(ordered);
             } else {
                 self.left_out += 1;
             }

@@ -19,7 +19,7 @@ mod verdict;
 
 use std::ops::Range;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use self::compare::Row;
 use self::player::Replay;
@@ -88,18 +88,17 @@ pub struct Run {
     /// What else is wrong, of no block that was played: line on the page, sentence.
     pub complaints: Vec<(usize, String)>,
     /// What was seen, in causal order.
-    pub seen: Vec<Seen>,
+    pub seen: Vec<Ordered>,
+    /// When each block that was played began, and its index.
+    pub starts: Vec<(SystemTime, usize)>,
     /// How many events more there were than are kept.
     pub left_out: usize,
 }
 
-/// An event and the block that played when it was given.
-#[derive(Debug, Clone)]
-pub struct Seen {
-    /// The index of the block.
-    pub block: usize,
-    /// What happened.
-    pub ordered: Ordered,
+/// The index of the block that played at that time.
+pub(crate) fn block_at(starts: &[(SystemTime, usize)], at: SystemTime) -> usize {
+    let next = starts.partition_point(|(start, _)| *start <= at);
+    starts.get(next.saturating_sub(1)).map_or(0, |(_, block)| *block)
 }
 
 /// What a block came to.
@@ -203,6 +202,7 @@ pub fn play(page: &Page, stage: &Stage<'_>, watcher: &mut dyn Watcher) -> Result
             complaints: Vec::new(),
             renaming,
             seen: Vec::new(),
+            starts: Vec::new(),
             left_out: 0,
         });
     }

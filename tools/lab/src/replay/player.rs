@@ -8,7 +8,7 @@ use super::acks::pure_acks;
 use super::leftovers::Leftovers;
 use super::renaming::Renaming;
 use super::stream::{End, Pending, Place, Running, Stream};
-use super::{Came, Outcome, Played, Run, Seen, Stage, Stop, TICK, Watcher, machine};
+use super::{Came, Outcome, Played, Run, Stage, Stop, TICK, Watcher, machine};
 use crate::book::block::{Block, Console, Input, Kind, host_of};
 use crate::book::page::Page;
 use crate::error::{Error, Result};
@@ -16,6 +16,7 @@ use crate::hosts::Hosts;
 use crate::missing::Missing;
 use crate::network::{self, Network};
 use crate::record::event::{Interface, Lane};
+use crate::record::order::Ordered;
 use crate::record::packet::Packet;
 use crate::session::Session;
 use crate::show::frame;
@@ -39,7 +40,9 @@ pub(super) struct Replay<'a> {
     untraced: BTreeMap<String, Missing>,
     traced: BTreeSet<String>,
     no_packets: Option<Missing>,
-    pub(super) seen: Vec<Seen>,
+    pub(super) seen: Vec<Ordered>,
+    /// When each block began to play.
+    pub(super) starts: Vec<(SystemTime, usize)>,
     /// How many events more there were.
     pub(super) left_out: usize,
     pub(super) leftovers: Leftovers,
@@ -72,6 +75,7 @@ impl<'a> Replay<'a> {
             traced: BTreeSet::new(),
             no_packets,
             seen: Vec::new(),
+            starts: Vec::new(),
             left_out: 0,
             leftovers: stage.network.missing().map(|_| Leftovers::now()).unwrap_or_default(),
         })
@@ -94,6 +98,7 @@ impl<'a> Replay<'a> {
             if !plays {
                 continue;
             }
+            self.starts.push((SystemTime::now(), index));
             while !self.watcher.is_ready(block)? {
                 self.next_event(Instant::now() + TICK);
             }
@@ -122,6 +127,7 @@ impl<'a> Replay<'a> {
             complaints: self.stray,
             renaming: self.renaming,
             seen: self.seen,
+            starts: self.starts,
             left_out: self.left_out,
         })
     }

@@ -5,5 +5,6 @@ pub mod lanes;
 pub mod observe;
 pub mod play;
 pub(crate) mod reader;
+pub mod record;
 pub mod report;
 pub mod update;
