@@ -63,7 +63,7 @@ fn talk(server: SocketAddr, message: &[u8]) -> Result<()> {
     let local: SockaddrStorage = getsockname(socket.as_raw_fd()).context("getsockname")?;
     info!("Connected from {local} to {server}");
 
-    // 3. send: the kernel takes what fits into its buffer and says how much that was; the rest is ours to send.
+    // 3. send: the kernel takes what fits into its buffer and says how much that was. We must send the rest.
     let mut rest = message;
     while !rest.is_empty() {
         match send(socket.as_raw_fd(), rest, MsgFlags::empty()) {
@@ -110,6 +110,6 @@ fn talk(server: SocketAddr, message: &[u8]) -> Result<()> {
         bail!("recv from {server}: end of file after {echoed} of {} bytes", message.len());
     }
 
-    // 6. close: the owner of the descriptor ends here. The server was first, so TIME-WAIT is its side's.
+    // 6. close: the owner of the descriptor ends here. The server closed first, so TIME-WAIT is on its side.
     Ok(())
 }

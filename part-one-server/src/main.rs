@@ -40,13 +40,13 @@ fn serve(address: SocketAddr) -> Result<()> {
         socket(family, SockType::Stream, SockFlag::empty(), SockProtocol::Tcp).context("socket")?;
     info!("Socket file descriptor: {}", listener.as_raw_fd());
 
-    // 2. setsockopt: the last run's port may rest in TIME-WAIT for a minute. It is ours if both runs have set this.
+    // 2. setsockopt: the last run's port may rest in TIME-WAIT for a minute. If both runs set this, we get it anyway.
     setsockopt(&listener, ReuseAddr, &true).context("setsockopt SO_REUSEADDR")?;
 
     // 3. bind: gives the socket its address. Two listeners cannot have the same one.
     bind(listener.as_raw_fd(), &SockaddrStorage::from(address)).with_context(|| format!("bind {address}"))?;
 
-    // 4. getsockname: asks which address it has now. For port 0 the kernel has chosen a free port.
+    // 4. getsockname: asks which address it has now. If we asked for port 0, the kernel has chosen a free one.
     let bound: SockaddrStorage = getsockname(listener.as_raw_fd()).context("getsockname")?;
     info!("Socket bound to address: {bound}");
 
@@ -58,20 +58,20 @@ fn serve(address: SocketAddr) -> Result<()> {
     let connection = accept(&listener).with_context(|| format!("accept on {bound}"))?;
     debug!("accepted a connection: descriptor {}", connection.as_raw_fd());
 
-    // 7. recv: takes what has come, 1024 bytes at most. TCP knows no messages: a longer one stays in the kernel,
-    //    and one sent in two pieces may come in two. One recv is right for a typed line, and for nothing else.
+    // 7. recv: takes what has come, 1024 bytes at most. TCP knows no messages: the rest of a longer one stays in the
+    //    kernel, and one that was sent in two pieces may come in two. One recv is right for a typed line only.
     let mut buffer = [0; 1024];
     let received = recv(connection.as_raw_fd(), &mut buffer, MsgFlags::empty())
         .with_context(|| format!("recv from descriptor {}", connection.as_raw_fd()))?;
     info!("received {received} bytes");
     if received == 0 {
-        // Not an empty message but the end of the stream: the client has closed its side.
+        // This is not an empty message. It is the end of the stream: the client has closed its side.
         return Ok(());
     }
     info!("{}", Dump(&buffer[..received]));
 
-    // 8. send: hands the bytes to the kernel, which may take fewer; 1024 fit into the empty buffer of a new
-    //    connection. Rust ignores SIGPIPE, so a client that is gone is an error here and does not kill us.
+    // 8. send: hands the bytes to the kernel. It may take fewer, but 1024 fit into the empty buffer of a new
+    //    connection. Rust ignores SIGPIPE: if the client is gone, this is an error and does not kill us.
     let sent = send(connection.as_raw_fd(), &buffer[..received], MsgFlags::empty())
         .with_context(|| format!("send to descriptor {}", connection.as_raw_fd()))?;
     info!("Sent {sent} bytes back to client");

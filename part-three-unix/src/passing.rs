@@ -31,8 +31,8 @@ pub fn open(name: &OsStr) -> Result<File> {
 /// # Errors
 /// What `sendmsg(2)` lists.
 pub fn pass(connection: &OwnedFd, file: &File, name: &OsStr) -> Result<()> {
-    // 2. sendmsg: the bytes go as always; the control message asks the kernel to give the receiver a descriptor of
-    //    its own for this open file. A stream must carry a byte at least, or there is nothing to fasten it to.
+    // 2. sendmsg: the bytes go as always. The control message asks the kernel to give the receiver a descriptor of its
+    //    own for this open file. On a stream it travels with a byte, so there must be at least one.
     let bytes = [IoSlice::new(name.as_bytes())];
     let descriptors = [file.as_raw_fd()];
     let rights = [ControlMessage::ScmRights(&descriptors)];
@@ -46,8 +46,8 @@ pub fn pass(connection: &OwnedFd, file: &File, name: &OsStr) -> Result<()> {
 /// # Errors
 /// No descriptor came, or it cannot be read.
 pub fn take<Fd: AsFd>(socket: Fd) -> Result<File> {
-    // 3. recvmsg: has room for one descriptor. What comes has an owner at once: a second one is closed here, and more
-    //    than there is room for never gets in.
+    // 3. recvmsg: has room for one descriptor. Whatever comes has an owner at once. A second one is closed here, and
+    //    any for which there is no room never gets in.
     let mut buffer = [0; 4096];
     let message = rights::recvmsg(socket, &mut buffer, 1).context("recvmsg")?;
     let mut descriptors = message.descriptors.into_iter();
@@ -60,8 +60,8 @@ pub fn take<Fd: AsFd>(socket: Fd) -> Result<File> {
         drop(descriptors);
     }
 
-    // 4. read: no permission is asked for again. Both processes share one open file, and with it the position: who
-    //    reads later goes on where the other has stopped.
+    // 4. read: nobody asks for a permission again. Both processes share one open file, and with it the position: the
+    //    one that reads later goes on where the other one has stopped.
     let mut file = File::from(descriptor);
     let mut buffer = [0; 1024];
     loop {

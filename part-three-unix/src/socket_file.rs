@@ -19,12 +19,12 @@ use crate::address::Shown;
 /// # Errors
 /// A server answers there, or what stands there is no socket. Both are left alone.
 pub fn remove_stale(address: &UnixAddr) -> Result<()> {
-    // A name without a file goes with its socket: there is nothing to find.
+    // A name without a file goes away with its socket: there is nothing to find.
     let Some(path) = address.path() else { return Ok(()) };
     let name = Shown(address);
 
-    // 1. lstat: looks at what stands there, and does not follow a link. Only a socket may be touched: connecting to a
-    //    plain file says ECONNREFUSED too.
+    // 1. lstat: looks at what stands there, and does not follow a link. We may only touch a socket: connecting to a
+    //    plain file says ECONNREFUSED, too.
     let found = match lstat(path) {
         Err(Errno::ENOENT) => return Ok(()),
         found => found.with_context(|| format!("lstat {name}"))?,
@@ -33,8 +33,8 @@ pub fn remove_stale(address: &UnixAddr) -> Result<()> {
         bail!("lstat {name}: {kind} stands there, not a socket: it is left alone, choose another path");
     }
 
-    // 2. connect: asks whether a server lives. The kernel looks for the socket first and at its type second, and
-    //    connecting a datagram socket sends nothing: a server of any type answers, and notices nothing.
+    // 2. connect: asks whether a server is there. The kernel first looks for the socket, and then at its type. And to
+    //    connect a datagram socket sends nothing. So this works with a server of any type, and it notices nothing.
     let probe = socket(AddressFamily::Unix, SockType::Datagram, SockFlag::empty(), None).context("socket")?;
     match connect(probe.as_raw_fd(), address) {
         Err(Errno::ECONNREFUSED) => {}

@@ -54,8 +54,8 @@ fn talk(server: UnixAddr, message: &[u8]) -> Result<()> {
     let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::empty(), None).context("socket")?;
     info!("Socket file descriptor: {}", socket.as_raw_fd());
 
-    // 2. connect: the kernel puts a connection into the server's queue, and no packet is sent. This end stays without
-    //    a name; a stream needs none to find back.
+    // 2. connect: the kernel puts a connection into the server's queue, and no packet is sent. This end has no name; a
+    //    stream needs none to find its way back.
     match connect(socket.as_raw_fd(), &server) {
         Err(errno @ Errno::ENOENT) => bail!(
             "connect {name}: {errno}: start `cargo run -p part-three-unix` first; \
@@ -69,12 +69,12 @@ fn talk(server: UnixAddr, message: &[u8]) -> Result<()> {
     }
     info!("Connected to {name}");
 
-    // 3. setsockopt: lets no send and no recv sleep longer than this for a server that is stuck.
+    // 3. setsockopt: if the server is stuck, no send and no recv sleeps longer than this.
     setsockopt(&socket, SendTimeout, &TimeVal::seconds(TIMEOUT)).context("setsockopt SO_SNDTIMEO")?;
     setsockopt(&socket, ReceiveTimeout, &TimeVal::seconds(TIMEOUT)).context("setsockopt SO_RCVTIMEO")?;
 
-    // 4. send: the kernel takes what fits into its buffer and says how much that was; the rest is ours to send. What
-    //    is left out: to read meanwhile. An argument, 128 KiB at most, fits into the buffers on the way.
+    // 4. send: the kernel takes what fits into its buffer and says how much that was. We must send the rest. What is
+    //    left out: to read meanwhile. An argument has 128 KiB at most, and fits into the buffers on the way.
     let mut rest = message;
     while !rest.is_empty() {
         match send(socket.as_raw_fd(), rest, MsgFlags::empty()) {
@@ -85,9 +85,9 @@ fn talk(server: UnixAddr, message: &[u8]) -> Result<()> {
     }
     info!("Sent {} bytes to server", message.len());
 
-    // 5. shutdown: closes our direction and leaves the other open. The server reads 0 bytes, and knows it has all.
+    // 5. shutdown: closes our direction and leaves the other one open. The server reads 0 bytes and knows that was all.
     match shutdown(socket.as_raw_fd(), Shutdown::Write) {
-        // The server has closed already; what it has sent is still there to read.
+        // The server has closed already. What it has sent is still there to read.
         Ok(()) | Err(Errno::ENOTCONN) => {}
         Err(errno) => return Err(errno).with_context(|| format!("shutdown towards {name}")),
     }

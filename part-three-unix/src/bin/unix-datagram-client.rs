@@ -84,8 +84,8 @@ fn talk(options: Options) -> Result<()> {
         socket(AddressFamily::Unix, SockType::Datagram, SockFlag::empty(), None).context("socket")?;
     info!("Socket file descriptor: {}", socket.as_raw_fd());
 
-    // 2. bind: gives us a name, so that the server can answer. On an IP network the kernel does this by itself; here
-    //    it does so only if asked, with an address of no bytes (unix(7), "Autobind").
+    // 2. bind: gives us a name, so that the server can answer. On an IP network the kernel does this by itself. Here we
+    //    must ask for it, with an address of no bytes (unix(7), "Autobind").
     let stop = Stop::on_signals().context("catch SIGINT and SIGTERM")?;
     let mut _file = None;
     match options.name {
@@ -99,7 +99,7 @@ fn talk(options: Options) -> Result<()> {
     let own: UnixAddr = getsockname(socket.as_raw_fd()).context("getsockname")?;
     info!("Our address: {}", Shown(&own));
 
-    // 3. connect: sends nothing. From here on the kernel lets no one but the server send to us.
+    // 3. connect: sends nothing. From here on the kernel lets only the server send to us.
     match connect(socket.as_raw_fd(), &options.server) {
         Err(errno @ (Errno::ENOENT | Errno::ECONNREFUSED)) => bail!(
             "connect {server}: {errno}: nobody answers there; \
@@ -109,7 +109,7 @@ fn talk(options: Options) -> Result<()> {
     }
 
     for message in options.messages {
-        // 4. send: one call, one datagram, whole or not at all. While the server's queue is full there is no room.
+        // 4. send: one call, one datagram, whole or not at all. While the server's queue is full, there is no room.
         let sent = loop {
             let no_room = || format!("send to {server}: no room in its queue");
             if !wait(&socket, PollFlags::POLLOUT, &stop, no_room)? {
@@ -125,7 +125,7 @@ fn talk(options: Options) -> Result<()> {
             continue;
         }
 
-        // 5. recv: one call, one datagram. The answer is as long as the message; one byte to spare tells a longer one.
+        // 5. recv: one call, one datagram. It is as long as the message; a longer one would fill the spare byte.
         if !wait(&socket, PollFlags::POLLIN, &stop, || format!("recv from {server}: no answer"))? {
             return Ok(());
         }

@@ -60,15 +60,15 @@ fn serve(address: UnixAddr) -> Result<()> {
     let mut buffer = vec![0; LARGEST + 1];
     let mut datagrams = 0;
     while stop.wait_for(&socket).context("poll")? {
-        // 3. recvfrom: takes one datagram, whole. A sender that is too quick for us sleeps until we have taken one:
-        //    that is why nothing is lost. A buffer that is too short would cut it, so ours has one byte to spare.
-        //    (SockaddrStorage has room for any address; a name of 108 bytes does not fit a UnixAddr and is nobody's.)
+        // 3. recvfrom: takes one datagram, whole. If a sender is too quick for us, it sleeps until we have taken one:
+        //    that is why nothing is lost. A buffer that is too short would cut it, so ours has a spare byte. (A
+        //    SockaddrStorage has room for any address. A name of 108 bytes does not fit a UnixAddr: we call it nobody.)
         let (received, peer) = match recvfrom::<SockaddrStorage>(socket.as_raw_fd(), &mut buffer) {
             Ok(taken) => taken,
             Err(Errno::EINTR) => continue,
             Err(errno) => {
                 warn!("recvfrom: {errno}");
-                // Should the error stay, this is a loop that turns ten times a second.
+                // If the error stays, this loop turns ten times a second.
                 thread::sleep(Duration::from_millis(100));
                 continue;
             }
@@ -82,10 +82,10 @@ fn serve(address: UnixAddr) -> Result<()> {
         }
         info!("{}", Dump(&buffer[..received]));
 
-        // 4. sendto: there is no way back to a socket without a name. MSG_DONTWAIT, since a client that does not read
-        //    its answers has a full queue after about eleven (net.unix.max_dgram_qlen), and we would sleep for it
-        //    alone while all others wait. What is left out: one that has connected its socket to ours is let off that
-        //    limit, and can fill our own send buffer.
+        // 4. sendto: there is no way back to a socket without a name. MSG_DONTWAIT, because a client that does not read
+        //    its answers has a full queue after about eleven (net.unix.max_dgram_qlen). We would sleep for it alone
+        //    while all others wait. What is left out: if a client has connected its socket to ours, that limit does
+        //    not apply to it, and it can fill our own send buffer.
         let Some(peer) = peer else {
             warn!("the client has no name that an answer could go to: it is passed over");
             continue;

@@ -56,7 +56,7 @@ fn give(name: &OsStr, address: UnixAddr) -> Result<()> {
     info!("Listening on {}", Shown(&address));
 
     while stop.wait_for(&listener).context("poll")? {
-        // 2. accept: as in the stream server. The connection ends right behind the one message.
+        // 2. accept: as in the stream server. The connection ends right after the one message.
         let connection = match accept(&listener) {
             Ok(connection) => connection,
             Err(errno) => {

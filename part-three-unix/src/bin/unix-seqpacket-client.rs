@@ -65,7 +65,7 @@ fn parse(words: &mut Arguments) -> Result<(UnixAddr, Vec<OsString>), arguments::
 
 fn talk(server: UnixAddr, messages: &[OsString]) -> Result<()> {
     let name = Shown(&server);
-    // 1. socket, connect: to a server of the same type; a stream's answers EPROTOTYPE.
+    // 1. socket, connect: to a server of the same type. With a stream server the error is EPROTOTYPE.
     let socket =
         socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::empty(), None).context("socket")?;
     connect(socket.as_raw_fd(), &server).with_context(|| format!("connect {name}"))?;
@@ -73,8 +73,8 @@ fn talk(server: UnixAddr, messages: &[OsString]) -> Result<()> {
     setsockopt(&socket, SendTimeout, &TimeVal::seconds(TIMEOUT)).context("setsockopt SO_SNDTIMEO")?;
     info!("Connected to {name}");
 
-    // 2. send: several at once: nothing but the boundaries that the kernel keeps tells one from the next. Not all of
-    //    them: with the buffers of both directions full, each side would wait for the other.
+    // 2. send: sends several before it reads an echo. Only the boundaries that the kernel keeps tell one from the next.
+    //    But not all of them: once the buffers of both directions were full, each side would wait for the other.
     let mut unanswered = messages.iter();
     for (index, message) in messages.iter().enumerate() {
         if index >= AHEAD {

@@ -82,8 +82,8 @@ fn echo(connection: &OwnedFd, stop: &Stop) -> Result<()> {
     let client = connection.as_raw_fd();
     let mut buffer = vec![0; LARGEST + 1];
     while wait(connection, PollFlags::POLLIN, stop)? {
-        // 4. recv: one message, whole, whatever else waits behind it; what does not fit into the buffer is lost. 0
-        //    bytes are the end of file, or an empty message: nobody can tell.
+        // 4. recv: one message, whole, and nothing of the next one. What does not fit into the buffer is lost. 0 bytes
+        //    are the end of file or an empty message: nobody can tell which.
         let received = recv(client, &mut buffer, MsgFlags::empty())
             .with_context(|| format!("recv from descriptor {client}"))?;
         info!("received {received} bytes");

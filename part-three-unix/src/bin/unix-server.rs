@@ -53,13 +53,13 @@ fn serve(address: UnixAddr) -> Result<()> {
         socket(AddressFamily::Unix, SockType::Stream, SockFlag::empty(), None).context("socket")?;
     info!("Socket file descriptor: {}", listener.as_raw_fd());
 
-    // 2. remove_stale: the last run's file may still stand there, and no option takes it over. A server that answers,
-    //    or anything but a socket, is left alone. From here on a signal may not just end us: the file must go.
+    // 2. remove_stale: the last run's file may still be there, and there is no option to take it over. If a server
+    //    answers, or if it is not a socket, we leave it alone. From here on we catch signals: our file must go.
     remove_stale(&address)?;
     let stop = Stop::on_signals().context("catch SIGINT and SIGTERM")?;
 
-    // 3. bind: gives the socket its address, and makes the file. Who may write to the file may connect; the umask
-    //    leaves that to its owner.
+    // 3. bind: gives the socket its address, and makes the file. Whoever may write to the file may connect. The umask
+    //    allows that to its owner alone.
     umask(Mode::from_bits_truncate(0o177));
     bind(listener.as_raw_fd(), &address).with_context(|| format!("bind {}", Shown(&address)))?;
     let _file = SocketFile::made_at(&address)?;
@@ -70,14 +70,14 @@ fn serve(address: UnixAddr) -> Result<()> {
     info!("Socket bound to address: {bound}");
 
     // 5. listen: from here on the kernel itself takes connections and keeps them in a queue for us. There is no
-    //    handshake: a client whose place in the queue is not free yet sleeps in its connect.
+    //    handshake: if the queue is full, a client sleeps in its connect.
     listen(&listener, Backlog::new(128)?).with_context(|| format!("listen on {bound}"))?;
     info!("Listening for incoming connections...");
 
     let mut clients = 0;
     while stop.wait_for(&listener).context("poll")? {
-        // 6. accept: takes the first connection from the queue, as a new descriptor. Where no descriptor is left it
-        //    fails at once and leaves the queue as it is, so that trying again without a pause would never rest.
+        // 6. accept: takes the first connection from the queue, as a new descriptor. If no descriptor is left, it fails
+        //    at once and leaves the queue as it is. Without the pause we would try again and again, and never rest.
         let connection = match accept(&listener) {
             Ok(connection) => connection,
             Err(errno) => {
@@ -115,8 +115,8 @@ fn echo(connection: &OwnedFd, listener: &OwnedFd, stop: &Stop) -> Result<()> {
         }
         info!("{}", Dump(&buffer[..received]));
 
-        // 8. send: hands the bytes to the kernel, which may take fewer; what it has not taken is ours to send. It
-        //    must not sleep for a client that never reads: a sleep in send would not end with Ctrl-C.
+        // 8. send: hands the bytes to the kernel. It may take fewer, and then we must send the rest. It must not sleep
+        //    for a client that never reads, because Ctrl-C would not end that sleep.
         let mut rest = &buffer[..received];
         while !rest.is_empty() {
             if !wait_turn(connection, PollFlags::POLLOUT, listener, stop)? {

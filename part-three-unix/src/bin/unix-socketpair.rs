@@ -52,7 +52,7 @@ fn parse(words: &mut Arguments) -> Result<Role, arguments::Error> {
 }
 
 fn parent(name: &OsStr) -> Result<()> {
-    // 1. socketpair: two connected sockets and no address. Only who inherits an end has one; so neither may be
+    // 1. socketpair: two connected sockets and no address. A process gets an end only by inheriting it, so none may be
     //    inherited by accident.
     let (ours, theirs) =
         socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::empty()).context("socketpair")?;

@@ -80,8 +80,8 @@ fn talk(options: &Options) -> Result<()> {
         socket(family, SockType::Datagram, SockFlag::empty(), SockProtocol::Udp).context("socket")?;
     info!("Socket file descriptor: {}", socket.as_raw_fd());
 
-    // 2. connect: sends nothing and asks nobody. The kernel writes the peer's address into the socket; from then on
-    //    it hands over that peer's datagrams only, and the ICMP errors that ours bring back.
+    // 2. connect: sends nothing and asks nobody. The kernel writes the peer's address into the socket. From then on it
+    //    only gives us that peer's datagrams, and the ICMP errors that come back for ours.
     if options.connect {
         connect(socket.as_raw_fd(), &SockaddrStorage::from(options.server))
             .with_context(|| format!("connect {}", options.server))?;
@@ -140,8 +140,8 @@ fn echoed(
     let mut now = Instant::now();
     let deadline = now + timeout;
     while now < deadline {
-        // 4. setsockopt: recvfrom sleeps for what is left of this try's time; others may have spoken in between.
-        //    0 would mean for ever.
+        // 4. setsockopt: recvfrom sleeps for what is left of this try's time, since others may have sent something
+        //    meanwhile. 0 would mean for ever.
         let left = TimeVal::microseconds((deadline - now).as_micros().max(1).try_into()?);
         setsockopt(socket, ReceiveTimeout, &left).context("setsockopt SO_RCVTIMEO")?;
 
@@ -161,8 +161,8 @@ fn echoed(
         info!("received {received} bytes from {peer} in {:.1} ms", (now - began).as_secs_f64() * 1e3);
         info!("{}", Dump(&buffer[..received]));
 
-        // 6. compare: an answer does not say which try it answers, nor which message: it may be late, or a double.
-        //    What differs is not ours. (A protocol for more than echoes numbers its messages.)
+        // 6. compare: an answer does not say which try it answers, nor which message. It may be late, or a duplicate.
+        //    If it is different, it is not ours. (A protocol for more than echoes numbers its messages.)
         if buffer[..received] == *message {
             return Ok(true);
         }

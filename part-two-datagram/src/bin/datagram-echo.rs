@@ -33,7 +33,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(address: SocketAddr) -> Result<()> {
-    // 1. socket: in this family, for datagrams. It will serve every peer: nothing is listened for or accepted.
+    // 1. socket: in this family, for datagrams. It will serve every peer: there is no listen and no accept.
     let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let socket =
         socket(family, SockType::Datagram, SockFlag::empty(), SockProtocol::Udp).context("socket")?;
@@ -42,7 +42,7 @@ fn serve(address: SocketAddr) -> Result<()> {
     // 2. bind: from here on the kernel queues what comes for this address.
     bind(socket.as_raw_fd(), &SockaddrStorage::from(address)).with_context(|| format!("bind {address}"))?;
 
-    // 3. getsockname: asks which address it has now. For port 0 the kernel has chosen a free port.
+    // 3. getsockname: asks which address it has now. If we asked for port 0, the kernel has chosen a free one.
     let bound: SockaddrStorage = getsockname(socket.as_raw_fd()).context("getsockname")?;
     info!("Socket bound to address: {bound}");
     info!("Waiting for datagrams...");
@@ -56,12 +56,12 @@ fn serve(address: SocketAddr) -> Result<()> {
         info!("received {received} bytes from {peer}");
         info!("{}", Dump(&buffer[..received]));
 
-        // 5. sendto: one call, one datagram. What is left out: whether that peer is an echo service too.
+        // 5. sendto: one call, one datagram. What is left out: that peer may be an echo service, too.
         match sendto(socket.as_raw_fd(), &buffer[..received], &peer, MsgFlags::empty()) {
             Ok(sent) => info!("Sent {sent} bytes back to {peer}"),
-            // One peer's trouble, or the network's: the others go on.
+            // This is one peer's trouble, or the network's. The others go on.
             Err(errno) => warn!("sendto {peer}: {errno}"),
         }
     }
-    // No close: Ctrl-C ends the process in its sleep, and the kernel closes what it leaves open.
+    // There is no close: Ctrl-C ends the process in its sleep, and the kernel closes what it leaves open.
 }

@@ -1,6 +1,6 @@
 //! Part two, the server that stays: it stops when it is asked to, and it knows when a datagram did not fit.
 //!
-//! `socket`, `bind`, `poll`, `recvmsg`, `sendto`, and the close. Lay it beside `datagram-echo.rs`; the page beside it is
+//! `socket`, `bind`, `poll`, `recvmsg`, `sendto`, and the close. Lay it beside `datagram-echo.rs`; the page is
 //! `docs/part-two.md`.
 
 use std::io::IoSliceMut;
@@ -66,14 +66,14 @@ impl Options {
 }
 
 fn serve(Options { address, buffer, v6only }: Options) -> Result<()> {
-    // 1. socket: in this family, for datagrams. It will serve every peer: nothing is listened for or accepted.
+    // 1. socket: in this family, for datagrams. It will serve every peer: there is no listen and no accept.
     let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let socket =
         socket(family, SockType::Datagram, SockFlag::empty(), SockProtocol::Udp).context("socket")?;
     let stop = Stop::on_signals().context("catch SIGINT and SIGTERM")?;
     info!("Socket file descriptor: {}", socket.as_raw_fd());
 
-    // 2. setsockopt: a socket of IPv6 takes IPv4 peers as well, as ::ffff:a.b.c.d, unless it is told not to.
+    // 2. setsockopt: an IPv6 socket takes IPv4 peers as well, as ::ffff:a.b.c.d, unless you tell it not to.
     if v6only {
         setsockopt(&socket, Ipv6V6Only, &true).context("setsockopt IPV6_V6ONLY")?;
     }
@@ -82,7 +82,7 @@ fn serve(Options { address, buffer, v6only }: Options) -> Result<()> {
     //    get around, and any process that sets it too could bind this port and take our datagrams.
     bind(socket.as_raw_fd(), &SockaddrStorage::from(address)).with_context(|| format!("bind {address}"))?;
 
-    // 4. getsockname: asks which address it has now. For port 0 the kernel has chosen a free port.
+    // 4. getsockname: asks which address it has now. If we asked for port 0, the kernel has chosen a free one.
     let bound: SockaddrStorage = getsockname(socket.as_raw_fd()).context("getsockname")?;
     info!("Socket bound to address: {bound}");
     if !address.ip().to_canonical().is_loopback() {
@@ -111,16 +111,16 @@ fn serve(Options { address, buffer, v6only }: Options) -> Result<()> {
         }
     }
 
-    // 8. close: the owner of the descriptor ends here. What was still in the queue is gone, and nobody is told.
+    // 8. close: the owner of the descriptor ends here. Whatever was still in the queue is lost, and nobody is told.
     info!("Stopped: {received} datagrams received, {answered} answered");
     Ok(())
 }
 
 /// One datagram: how many bytes of the buffer it fills, and who sent it.
 fn receive(socket: &OwnedFd, buffer: &mut [u8]) -> Option<(usize, SockaddrStorage)> {
-    // 6. recvmsg: recvfrom with more answers: one datagram, its sender, and whether all of it fitted. What did not is
-    //    gone; with MSG_TRUNC Linux says the real length all the same. MSG_DONTWAIT, since the datagram that woke us
-    //    may be found damaged only now, and dropped.
+    // 6. recvmsg: recvfrom with more answers: one datagram, its sender, and whether all of it fitted. The rest is gone,
+    //    but with MSG_TRUNC Linux still says the real length. MSG_DONTWAIT, because the kernel may find only now that
+    //    the datagram that woke us is damaged, and drop it.
     let mut parts = [IoSliceMut::new(buffer)];
     let flags = MsgFlags::MSG_TRUNC | MsgFlags::MSG_DONTWAIT;
     let (length, peer, truncated) =
@@ -129,7 +129,7 @@ fn receive(socket: &OwnedFd, buffer: &mut [u8]) -> Option<(usize, SockaddrStorag
             Err(Errno::EAGAIN | Errno::EINTR) => return None,
             Err(errno) => {
                 warn!("recvmsg: {errno}");
-                // Should the error stay, the server tries ten times a second.
+                // If the error stays, the server tries ten times a second.
                 thread::sleep(Duration::from_millis(100));
                 return None;
             }
@@ -141,22 +141,22 @@ fn receive(socket: &OwnedFd, buffer: &mut [u8]) -> Option<(usize, SockaddrStorag
     } else if truncated {
         warn!("truncated: this system does not say how many bytes are lost");
     }
-    // None at all is a datagram too, not an end: without a connection nothing can end.
+    // 0 bytes are a datagram, too, and not an end: without a connection nothing can end.
     info!("{}", Dump(&buffer[..kept]));
     Some((kept, peer))
 }
 
 /// Echoes one datagram; whether it was sent.
 fn answer(socket: &OwnedFd, datagram: &[u8], peer: &SockaddrStorage, bound: &SockaddrStorage) -> bool {
-    // 7. sendto: an echo of an echo never ends, and a sender is easily forged. So no answer to where a service
-    //    may answer in turn: a port below 1024, or our own. (To port 0 nothing can be sent at all.)
+    // 7. sendto: an echo of an echo never ends, and a sender is easily forged. So we do not answer a port where a
+    //    service may answer in turn: one below 1024, or our own. (To port 0 nothing can be sent at all.)
     if port(peer) < 1024 || port(peer) == port(bound) {
         warn!("not answered: at {peer} may be an echo service, and the two of us would never end");
         return false;
     }
     match sendto(socket.as_raw_fd(), datagram, peer, MsgFlags::MSG_DONTWAIT) {
         Ok(sent) => info!("Sent {sent} bytes back to {peer}"),
-        // One peer's trouble, or the network's: the others go on.
+        // This is one peer's trouble, or the network's. The others go on.
         Err(errno) => {
             warn!("sendto {peer}: {errno}");
             return false;
