@@ -311,12 +311,14 @@ fn a_signal_leaves_nothing_behind() {
         let copy = copy(&[]);
         let scratch = copy.path().join("scratch");
         fs::create_dir(&scratch).expect("a directory");
-        let page = "```console one trace\n$ touch begun; exec sleep 1000\nnever\n```\n";
+        let begun = copy.path().join("begun");
+        let page =
+            format!("```console one trace\n$ touch {}; exec sleep 1000\nnever\n```\n", begun.display());
         fs::write(copy.path().join("page.md"), page).expect("written");
         let mut command = lab();
         command.arg("page.md").current_dir(copy.path()).env("TMPDIR", &scratch);
         let mut child = command.stdout(std::process::Stdio::piped()).spawn().expect("lab runs");
-        while !copy.path().join("begun").exists() {
+        while !begun.exists() {
             assert_eq!(child.try_wait().expect("it is our child"), None, "it ended by itself");
             std::thread::yield_now();
         }

@@ -13,6 +13,7 @@ mod leftovers;
 pub mod machine;
 mod player;
 pub mod renaming;
+mod scratch;
 mod stream;
 mod values;
 mod verdict;

@@ -7,6 +7,7 @@ use std::time::{Instant, SystemTime};
 use super::acks::pure_acks;
 use super::leftovers::Leftovers;
 use super::renaming::Renaming;
+use super::scratch::Scratch;
 use super::stream::{End, Pending, Place, Running, Stream};
 use super::{Came, Outcome, Played, Run, Stage, Stop, TICK, Watcher, machine};
 use crate::book::block::{Block, Console, Input, Kind, host_of};
@@ -46,6 +47,8 @@ pub(super) struct Replay<'a> {
     /// How many events more there were.
     pub(super) left_out: usize,
     pub(super) leftovers: Leftovers,
+    // Dropped after the programs that live in it.
+    scratch: Scratch,
 }
 
 impl<'a> Replay<'a> {
@@ -78,6 +81,7 @@ impl<'a> Replay<'a> {
             starts: Vec::new(),
             left_out: 0,
             leftovers: stage.network.missing().map(|_| Leftovers::now()).unwrap_or_default(),
+            scratch: Scratch::new(&stage.root)?,
         })
     }
 
@@ -244,11 +248,11 @@ impl<'a> Replay<'a> {
         if let Some(missing) = self.stage.network.missing().filter(|_| !capabilities.is_empty()) {
             return Err(Stop::Missing(missing.clone()));
         }
-        let mut prefix = Vec::new();
+        let mut prefix = self.scratch.words();
         if !traces.is_empty() || self.stage.records {
             let also: Vec<String> = traces.iter().flat_map(|console| console.calls.clone()).collect();
             match self.session.trace(name, &also)? {
-                Ok(words) => prefix = words,
+                Ok(words) => prefix.extend(words),
                 Err(missing) => {
                     self.untraced.insert(name.to_owned(), missing);
                 }
@@ -256,7 +260,7 @@ impl<'a> Replay<'a> {
             self.traced.insert(name.to_owned());
         }
         let host = host_of(&self.page.settings.hosts, name);
-        self.session.open(name, &prefix, &self.stage.root, host, &capabilities)?;
+        self.session.open(name, &prefix, self.scratch.page(), host, &capabilities)?;
         let lane = Lane::Terminal(name.to_owned());
         let deadline = self.deadline();
         while self.prompt(&lane).is_none() {
