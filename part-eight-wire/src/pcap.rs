@@ -138,7 +138,7 @@ impl<R: Read> Reader<R> {
         if self.swapped { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
     }
 
-    fn frame(&mut self) -> Result<Option<Frame>, Error> {
+    fn next_frame(&mut self) -> Result<Option<Frame>, Error> {
         let mut header = Vec::new();
         self.from.by_ref().take(16).read_to_end(&mut header).map_err(Error::Read)?;
         if header.is_empty() {
@@ -168,7 +168,7 @@ impl<R: Read> Iterator for Reader<R> {
 
     /// The next frame. After an error ask no more: where the next one begins is unknown.
     fn next(&mut self) -> Option<Self::Item> {
-        self.frame().transpose()
+        self.next_frame().transpose()
     }
 }
 

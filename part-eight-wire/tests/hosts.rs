@@ -124,7 +124,7 @@ fn the_way_has_a_router_on_it() {
     let ended = street.here.ping(&["--count", "2", "--interval", "0", "10.67.2.2"]).end().unwrap();
     assert!(ended.lines[1].starts_with("request 1: echo reply from 10.67.2.2 in "), "{:?}", ended.lines);
     assert!(ended.lines[1].ends_with(" ms, time to live 63"), "{:?}", ended.lines);
-    assert_eq!(ended.lines[3], "2 requests, 2 replies");
+    assert_eq!(ended.lines[3], "Requests: 2, replies: 2");
 }
 
 #[test]

@@ -20,9 +20,9 @@ fn a_raw_socket_hears_its_own_request_and_then_the_reply() {
         ping.wait_for("debug: sent echo request 1, 8 bytes").unwrap();
         ping.wait_for("debug: a message of ").unwrap();
         ping.wait_for(&format!("request 1: echo reply from {host} in ")).unwrap();
-        ping.wait_for("2 requests, 2 replies").unwrap();
+        ping.wait_for("Requests: 2, replies: 2").unwrap();
         let ended = ping.end().unwrap();
-        assert!(ended.lines.last().unwrap().starts_with("round trip: least "), "{:?}", ended.lines);
+        assert!(ended.lines.last().unwrap().starts_with("Round trip: least "), "{:?}", ended.lines);
         assert!(ended.status.success());
     }
 }
@@ -65,7 +65,7 @@ fn who_does_not_answer_is_no_success() {
     let ended = ended.unwrap().end().unwrap();
     assert_eq!(
         ended.lines[1..],
-        ["request 1: no answer within 50 ms", "request 2: no answer within 50 ms", "2 requests, 0 replies"]
+        ["request 1: no answer within 50 ms", "request 2: no answer within 50 ms", "Requests: 2, replies: 0"]
     );
     assert_eq!(ended.errors, "wire-ping: no reply from 127.0.0.1\n");
     assert_eq!(ended.status.code(), Some(1));

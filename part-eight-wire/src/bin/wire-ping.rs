@@ -165,10 +165,10 @@ Usage: wire-ping [OPTIONS] HOST
             }
         }
         times.sort_unstable();
-        info!("{} requests, {} replies", options.count, times.len());
+        info!("Requests: {}, replies: {}", options.count, times.len());
         if let [least, .., most] | [least @ most] = times[..] {
             let median = times[(times.len() - 1) / 2];
-            info!("round trip: least {}, median {}, most {}", Ms(least), Ms(median), Ms(most));
+            info!("Round trip: least {}, median {}, most {}", Ms(least), Ms(median), Ms(most));
         }
         if times.is_empty() {
             bail!("no reply from {host}");
@@ -201,7 +201,7 @@ Usage: wire-ping [OPTIONS] HOST
         let identifier = (!options.unprivileged).then_some(identifier);
         let mut buffer = vec![0; 1 << 16];
         loop {
-            // 4. setsockopt: recvmsg sleeps for what is left of the time; others' messages may come in between. 0
+            // 4. timeout: recvmsg sleeps for what is left of the time; others' messages may come in between. 0
             //    would mean for ever.
             let left = options.timeout.saturating_sub(began.elapsed());
             if left.is_zero() {
@@ -231,7 +231,7 @@ Usage: wire-ping [OPTIONS] HOST
                     Err(errno) => return Err(errno).with_context(|| format!("recvmsg from {host}")),
                 };
             let took = began.elapsed();
-            // 6. A raw socket of IPv4, and no other, gives the header of IP too: a quarter of its length stands in it.
+            // 6. header: a raw socket of IPv4, and no other, gives the header of IP too; it says how long it is.
             let message = &buffer[..length];
             let header = match message.first() {
                 Some(first) if !v6 && !options.unprivileged => usize::from(first & 0xf) * 4,

@@ -120,7 +120,7 @@ Usage: wire-send [OPTIONS] udp|syn [ADDR] [MESSAGE]
     fn make(options: &Options, from: SocketAddrV4) -> Vec<u8> {
         let (source, destination) = (from.ip().octets(), options.to.ip().octets());
 
-        // 1. The header of UDP, or of TCP; the checksum's two bytes are 0 for now.
+        // 1. segment: the header of UDP, or of TCP, and the message; the checksum's two bytes are 0 for now.
         let ports = [from.port(), options.to.port()].map(u16::to_be_bytes);
         let mut segment = ports.as_flattened().to_vec();
         let place = if options.protocol == UDP {
@@ -140,8 +140,8 @@ Usage: wire-send [OPTIONS] udp|syn [ADDR] [MESSAGE]
         };
         segment.extend(&options.message);
 
-        // 2. Its checksum, over the pseudo-header too: the addresses are IP's, but a segment at the wrong machine is
-        //    to be found out.
+        // 2. checksum: over the segment and a pseudo-header: the addresses are IP's, but a segment that comes to the
+        //    wrong machine is to be found out.
         let pseudo = pseudo_header(&source, &destination, options.protocol, segment.len());
         let mut sum = checksum(&[&pseudo[..], &segment].concat());
         // 0 would say that there is no checksum; for the sum, 0xffff is the same number.
@@ -153,7 +153,7 @@ Usage: wire-send [OPTIONS] udp|syn [ADDR] [MESSAGE]
         }
         segment[place..place + 2].copy_from_slice(&sum.to_be_bytes());
 
-        // 3. The header of IP: version 4, 5 words; no service wanted.
+        // 3. header: of IP: version 4, 5 words, no service wanted, and the total length.
         let total = u16::try_from(20 + segment.len()).unwrap_or(u16::MAX).to_be_bytes();
         let mut header = vec![4 << 4 | 5, 0, total[0], total[1]];
         // A number by which fragments of one packet would be known, and "more fragments", if that is to be said.
@@ -163,7 +163,7 @@ Usage: wire-send [OPTIONS] udp|syn [ADDR] [MESSAGE]
         header.extend(source);
         header.extend(destination);
 
-        // 4. Its checksum covers the header alone. (The kernel would fill this one in for us.)
+        // 4. packet: the checksum of IP covers its header alone. (The kernel would fill this one in for us.)
         let sum = checksum(&header);
         header[10..12].copy_from_slice(&sum.to_be_bytes());
         [header, segment].concat()
@@ -179,8 +179,8 @@ Usage: wire-send [OPTIONS] udp|syn [ADDR] [MESSAGE]
             .map_err(|errno| failed("socket SOCK_RAW", errno))?;
         info!("Socket file descriptor: {}", raw.as_raw_fd());
 
-        // 6. socket: the ear. Nothing that comes is for a socket of ours, so we listen below: SOCK_DGRAM here is: each
-        //    frame without its Ethernet header.
+        // 6. ear: what comes is for no socket of ours, so we listen below all sockets. SOCK_DGRAM means here: each frame
+        //    without its Ethernet header.
         let ear = socket(AddressFamily::Packet, SockType::Datagram, SockFlag::empty(), SockProtocol::EthAll)
             .map_err(|errno| failed("socket AF_PACKET", errno))?;
 

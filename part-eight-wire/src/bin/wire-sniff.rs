@@ -134,8 +134,9 @@ Usage: wire-sniff [OPTIONS] [PORT]
         let stop = Stop::on_signals().context("catch SIGINT and SIGTERM")?;
         let mut file = options.write.as_deref().map(|path| create(path, options.snap)).transpose()?;
 
-        // 2. setsockopt: the filter, which the kernel runs on each frame before it copies anything. What came between
-        //    socket and here was let in unasked: so first a filter that lets nothing in, and the queue is emptied.
+        // 2. filter: setsockopt SO_ATTACH_FILTER gives the kernel a program, and it runs that on each frame before it
+        //    copies anything. What came between socket and here was let in unasked: so first a filter that lets nothing
+        //    in, and the queue is emptied.
         if let Some(port) = options.port {
             let program = one_port(port);
             attach(&socket, &filter::NOTHING).context("setsockopt SO_ATTACH_FILTER")?;
@@ -147,8 +148,8 @@ Usage: wire-sniff [OPTIONS] [PORT]
             }
         }
 
-        // 3. setsockopt: the time at which each frame came, to the nanosecond; and room for those that come while we
-        //    are busy. Most kernels give no more than 4 MiB of it (net.core.rmem_max), and say nothing.
+        // 3. setsockopt: let each frame tell when it came, to the nanosecond; and room for those that come while we are
+        //    busy. Most kernels give no more than 4 MiB of it (net.core.rmem_max), and say nothing.
         setsockopt(&socket, ReceiveTimestampns, &true).context("setsockopt SO_TIMESTAMPNS")?;
         setsockopt(&socket, RcvBuf, &(16 << 20)).context("setsockopt SO_RCVBUF")?;
 
@@ -190,7 +191,7 @@ Usage: wire-sniff [OPTIONS] [PORT]
             }
             seen += 1;
             let kept = &buffer[..received.length.min(buffer.len())];
-            show(options, seen, || interface_name(&received.address), received.length, kept);
+            show(options, seen, Some(&received.address), received.length, kept);
             if let (Some(file), Some(path)) = (&mut file, &options.write) {
                 file.frame(received.at, received.length, kept).with_context(|| written(path))?;
             }
@@ -206,7 +207,7 @@ Usage: wire-sniff [OPTIONS] [PORT]
         if others > 0 {
             warn!("{others} frames of interfaces that are not Ethernet are left out");
         }
-        info!("{seen} frames, {dropped} dropped by the kernel for want of room");
+        info!("Frames: {seen} seen, {dropped} dropped by the kernel for want of room");
         Ok(())
     }
 
@@ -245,26 +246,27 @@ Usage: wire-sniff [OPTIONS] [PORT]
         Ok(Some(Received { address, at: at.unwrap_or_else(SystemTime::now), length: received.bytes }))
     }
 
-    fn show(options: &Options, number: u64, place: impl Fn() -> String, length: usize, kept: &[u8]) {
+    /// `interface` is where the frame passed; a file does not say.
+    fn show(options: &Options, number: u64, interface: Option<&LinkAddr>, length: usize, kept: &[u8]) {
         let cut = if kept.len() < length { format!(", {} of them kept", kept.len()) } else { String::new() };
         match options.view {
             View::Fields => {
-                let packet = decode::frame(kept);
-                info!("\nframe {number}{}, {length} bytes{cut}\n{packet}", place());
+                let place = interface.map(|address| format!(" on {}", name(address))).unwrap_or_default();
+                info!("\nframe {number}{place}, {length} bytes{cut}\n{}", decode::frame(kept));
             }
-            View::Brief => info!("{number}{}: {}", place(), brief::line(&decode::frame(kept))),
+            View::Brief => {
+                let place = interface.map_or_else(|| format!("frame {number}"), name);
+                info!("{place}: {}", brief::line(&decode::frame(kept)));
+            }
             View::Quiet => {}
         }
     }
 
-    /// ` on eth0`
-    fn interface_name(address: &LinkAddr) -> String {
-        let index = address.ifindex();
+    /// `eth0`
+    fn name(interface: &LinkAddr) -> String {
+        let index = interface.ifindex();
         let name = u32::try_from(index).ok().and_then(|index| if_indextoname(index).ok());
-        name.map_or_else(
-            || format!(" on interface {index}"),
-            |name| format!(" on {}", name.to_string_lossy()),
-        )
+        name.map_or_else(|| format!("interface {index}"), |name| name.to_string_lossy().into_owned())
     }
 
     fn link_address(name: &str) -> Result<LinkAddr> {
@@ -296,12 +298,12 @@ Usage: wire-sniff [OPTIONS] [PORT]
             let frame = frame.with_context(named)?;
             seen += 1;
             let kept = frame.bytes.get(..options.snap as usize).unwrap_or(&frame.bytes);
-            show(options, seen, String::new, frame.length as usize, kept);
+            show(options, seen, None, frame.length as usize, kept);
             if seen == options.count {
                 break;
             }
         }
-        info!("{seen} frames in {}", path.display());
+        info!("Frames: {seen} in {}", path.display());
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! ARP (RFC 826): who on this street has that IP address? Said to everybody, answered by one.
+//! ARP (RFC 826): who on this link has that IP address? Asked of everybody, answered by one.
 
 use std::net::Ipv4Addr;
 

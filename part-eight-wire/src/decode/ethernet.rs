@@ -1,4 +1,4 @@
-//! Ethernet (IEEE 802.3): from one card to another on the same street. 14 bytes; the checksum behind the frame is made
+//! Ethernet (IEEE 802.3): from one card to another on the same link, which is as far as a cable and its switches go. 14 bytes; the checksum behind the frame is made
 //! and removed by the cards, and a program never sees it.
 
 use super::reader::{Reader, Stop};
@@ -8,9 +8,9 @@ pub(super) fn ethernet(r: &mut Reader<'_>) -> Result<(), Stop> {
     r.layer("Ethernet");
     let destination = r.take()?;
     let note = match destination {
-        [0xff, 0xff, 0xff, 0xff, 0xff, 0xff] => ": everybody on this street",
+        [0xff, 0xff, 0xff, 0xff, 0xff, 0xff] => ", broadcast: everybody on this link",
         // The lowest bit of the first byte.
-        [first, ..] if first & 1 == 1 => ": a group",
+        [first, ..] if first & 1 == 1 => ", multicast: a group on this link",
         _ => "",
     };
     let destination = ethernet_address(destination);

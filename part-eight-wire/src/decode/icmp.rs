@@ -27,7 +27,7 @@ pub(super) fn icmp(r: &mut Reader<'_>, carrier: &Carrier) -> Result<(), Stop> {
             r.u16()?;
             r.means("unused");
             let mtu = r.u16()?;
-            r.means(format!("the next street takes {mtu} bytes")).is("icmp.mtu", mtu);
+            r.means(format!("MTU of the next hop {mtu}")).is("icmp.mtu", mtu);
             quote(r);
             Ok(())
         }

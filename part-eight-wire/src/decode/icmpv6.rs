@@ -27,7 +27,7 @@ pub(super) fn icmpv6(r: &mut Reader<'_>, carrier: &Carrier) -> Result<(), Stop> 
         }
         2 => {
             let mtu = r.u32()?;
-            r.means(format!("the next street takes {mtu} bytes")).is("icmpv6.mtu", mtu);
+            r.means(format!("MTU of the next hop {mtu}")).is("icmpv6.mtu", mtu);
             quote(r);
             Ok(())
         }

@@ -1,4 +1,4 @@
-//! IPv4 (RFC 791): from one machine to another, over many streets. 20 bytes and perhaps options.
+//! IPv4 (RFC 791): from one machine to another, over many links. 20 bytes and perhaps options.
 
 use std::net::Ipv4Addr;
 

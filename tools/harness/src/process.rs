@@ -233,9 +233,24 @@ fn lines(output: impl Read + Send + 'static) -> Receiver<String> {
 /// # Errors
 /// The build fails.
 pub fn built(package: &str, name: &str) -> io::Result<PathBuf> {
+    build(package, "--bin", name)
+        .map(|place| place.join(name).with_extension(std::env::consts::EXE_EXTENSION))
+}
+
+/// The example `name` of the workspace's package `package`, built first where need be.
+///
+/// # Errors
+/// The build fails.
+pub fn example(package: &str, name: &str) -> io::Result<PathBuf> {
+    let place = build(package, "--example", name)?.join("examples").join(name);
+    Ok(place.with_extension(std::env::consts::EXE_EXTENSION))
+}
+
+/// Builds it; gives the folder in which the workspace's programs lie.
+fn build(package: &str, kind: &str, name: &str) -> io::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "--package", package, "--bin", name]);
+    build.args(["build", "--quiet", "--package", package, kind, name]);
     // A test lies in target/debug/deps, or in target/release/deps: the program beside that folder.
     let tests = std::env::current_exe()?;
     let place = tests.ancestors().nth(2).unwrap_or(&tests);
@@ -244,7 +259,7 @@ pub fn built(package: &str, name: &str) -> io::Result<PathBuf> {
     }
     let output = build.stdin(Stdio::null()).output()?;
     if output.status.success() {
-        Ok(place.join(name).with_extension(std::env::consts::EXE_EXTENSION))
+        Ok(place.to_owned())
     } else {
         Err(io::Error::other(format!("build {name}:\n{}", String::from_utf8_lossy(&output.stderr))))
     }

@@ -39,13 +39,15 @@ enum Probe {
 }
 
 /// Every such program.
-pub const TOOLS: [Tool; 15] = [
+pub const TOOLS: [Tool; 21] = [
     tool("bash", "bash", &["--version"], Probe::EndsWell(&["-c", "exec 3<>/dev/udp/127.0.0.1/9"])),
     tool("curl", "curl", &["-V"], Probe::EndsWell(&["-V"])),
     tool("dig", "bind9-dnsutils", &["-v"], Probe::EndsWell(&["-v"])),
     tool("ip", "iproute2", &["-V"], Probe::EndsWell(&["-o", "link"])),
     tool("lsof", "lsof", &["-v"], Probe::EndsWell(&["-v"])),
     tool("nc", "netcat-openbsd", &["-h"], Probe::Knows(&["-N", "-U", "-C", "-q", "1"])),
+    tool("nsenter", "util-linux", &["-V"], Probe::EndsWell(&["-V"])),
+    tool("nstat", "iproute2", &["-V"], Probe::EndsWell(&["-V"])),
     tool("ping", "iputils-ping", &["-V"], Probe::EndsWell(&["-V"])),
     tool("prlimit", "util-linux", &["-V"], Probe::EndsWell(&["--nofile"])),
     tool("ps", "procps", &["-V"], Probe::EndsWell(&["-o", "pid=,stat=", "-p", "1"])),
@@ -55,11 +57,15 @@ pub const TOOLS: [Tool; 15] = [
         &["-V"],
         Probe::EndsWell(&["-c", "import select, socket, struct; socket.AF_UNIX"]),
     ),
+    tool("setpriv", "util-linux", &["-V"], Probe::EndsWell(&["-V"])),
     tool("socat", "socat", &["-V"], Probe::EndsWell(&["-V"])),
     tool("ss", "iproute2", &["-V"], Probe::EndsWell(&["-tuxanpmH", "src", "127.0.0.1:9"])),
     tool("strace", "strace", &["-V"], Probe::EndsWell(&["-V"])),
+    tool("sysctl", "procps", &["-V"], Probe::EndsWell(&["-n", "net.ipv4.ip_forward"])),
     tool("tcpdump", "tcpdump", &["--version"], Probe::EndsWell(&["--version"])),
     tool("telnet", "inetutils-telnet", &["--version"], Probe::SaysWhatHappens),
+    tool("tshark", "tshark", &["--version"], Probe::EndsWell(&["--version"])),
+    tool("unshare", "util-linux", &["-V"], Probe::EndsWell(&["-V"])),
 ];
 
 const fn tool(
@@ -92,7 +98,7 @@ pub fn not_installed(program: &str) -> Option<Missing> {
 fn needs_bash(command: &str) -> bool {
     let first = command.split_whitespace().next().unwrap_or_default();
     ["bg", "disown", "fg", "jobs"].contains(&first)
-        || ["/dev/tcp/", "/dev/udp/", "<<<", "[[", "<("].iter().any(|sign| command.contains(sign))
+        || ["/dev/tcp/", "/dev/udp/", "<<<", "[[", "<(", ">("].iter().any(|sign| command.contains(sign))
 }
 
 /// Where `program` is in `PATH`.
