@@ -12,12 +12,13 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
+use harness::folder::tempdir;
 use harness::missing::Missing;
 use harness::process::{Process, command, not_checked};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, send, socket};
 use nix::unistd::geteuid;
 use support::{Checked, State, exercise};
-use tempfile::{TempDir, tempdir};
+use tempfile::TempDir;
 
 fn lesson(program: &str) -> State {
     State::lesson("part-three-unix", program)
