@@ -5,6 +5,7 @@
 //! * [`socket`]: part one's calls as futures, on that runtime.
 //! * [`executor_clients`], [`tokio_clients`]: who is being served, on our own runtime and on tokio.
 //! * [`ring`]: `io_uring`, with the only `unsafe` of this part; [`uring_client`]: one client on it.
+//! * [`words`]: what the examples take from the command line.
 //! * [`accept`]: what an error of `accept` means.
 
 pub mod accept;
@@ -14,3 +15,4 @@ pub mod runtime;
 pub mod socket;
 pub mod tokio_clients;
 pub mod uring_client;
+pub mod words;

@@ -45,7 +45,7 @@ fn main() -> ExitCode {
 
 fn run(options: Options) -> Result<()> {
     limits::raise_descriptors();
-    // 1. to 5. socket, setsockopt, bind, getsockname, listen: none of them sleeps, so there is nothing to await.
+    // socket, setsockopt, bind, getsockname, listen: none of them sleeps, so there is nothing to await.
     let (listener, stop) = listen_on(options.address)?;
     let runtime = Runtime::new().context("start the runtime")?;
     runtime.block_on(serve(&runtime, options, listener, stop)).context("epoll_wait")?
@@ -71,11 +71,11 @@ async fn accept(runtime: &Runtime, listener: &Socket, options: Options, clients:
         while !gate.is_open(clients.present()) {
             race(clients.changed(), runtime.sleep(gate.opens_in())).await;
         }
-        // 6. accept: takes the first connection from the queue. Where the queue is empty, this task waits.
+        // 1. accept: takes the first connection from the queue. Where the queue is empty, this task waits.
         match listener.accept().await.and_then(|connection| Client::new(clients, connection)) {
             Ok(mut client) => runtime.spawn(async move {
                 let ended = echo(&mut client).await;
-                // 9. close: at the end of its task.
+                // Part one's last call, close, is made here: at the end of the task.
                 client.left(ended);
             }),
             Err(errno) => match Fault::of(errno) {
@@ -90,9 +90,9 @@ async fn accept(runtime: &Runtime, listener: &Socket, options: Options, clients:
 
 /// Echoes one client until its end of file.
 async fn echo(client: &mut Client) -> Result<()> {
-    // 7. recv: takes what has come. Where nothing has, the others have their turn until something does.
+    // 2. recv: takes what has come. Where nothing has, the others have their turn until something does.
     while let Some(message) = client.recv().await? {
-        // 8. send: hands the bytes to the kernel. Where it has no room, the others have their turn again.
+        // 3. send: hands the bytes to the kernel. Where it has no room, the others have their turn again.
         client.send(&message).await?;
     }
     Ok(())

@@ -59,16 +59,16 @@ fn run(options: Options, workers: usize) -> Result<()> {
     let runtime = builder.worker_threads(workers.max(1)).enable_all().build().context("start tokio")?;
     runtime.block_on(serve(options, |mut client| async move {
         let ended = echo(&mut client).await;
-        // 9. close: at the end of its task.
+        // Part one's last call, close, is made here: at the end of the task.
         client.left(ended);
     }))
 }
 
 /// Echoes one client until its end of file.
 async fn echo(client: &mut Client) -> Result<()> {
-    // 7. recv: takes what has come. Where nothing has, the others have their turn until something does.
+    // 1. recv: takes what has come. Where nothing has, the others have their turn until something does.
     while let Some(message) = client.recv().await? {
-        // 8. send: hands the bytes to the kernel. Where it has no room, the others have their turn again.
+        // 2. send: hands the bytes to the kernel. Where it has no room, the others have their turn again.
         client.send(&message).await?;
     }
     Ok(())

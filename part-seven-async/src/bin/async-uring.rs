@@ -144,7 +144,7 @@ impl Server {
         let mut completions = mem::take(&mut self.completions);
         self.ring.completions(&mut completions);
 
-        // 3. The sends of this `enter` are over. Who has a completion has failed; the others have none.
+        // 3. sent: the sends of this `enter` are over. Who has a completion has failed; the others have none.
         let failed = completions.iter().filter(|completion| completion.operation == Operation::SendNow);
         for completion in failed {
             if let Some(client) = client(&mut self.clients, completion.descriptor) {
@@ -162,7 +162,7 @@ impl Server {
         }
         self.sent_now = sent_now;
 
-        // 4. What else has been done.
+        // 4. completions: what else has been done.
         let now = Instant::now();
         for completion in completions.drain(..) {
             let descriptor = completion.descriptor;
@@ -242,7 +242,7 @@ impl Server {
         }
     }
 
-    /// 5. idle: looks at everybody's clock, four times in each `idle`.
+    // 5. idle: looks at everybody's clock, four times in each `idle`.
     fn end_silent(&mut self, idle: Duration, ended: impl Fn() -> Result<()>) -> Result<()> {
         let now = Instant::now();
         if now.saturating_duration_since(self.swept) < idle / 4 {
@@ -261,8 +261,8 @@ impl Server {
         Ok(())
     }
 
-    /// 6. stop: no new clients. Those who are here get the echo of what has come and of what is still on its way, until
-    ///    they are quiet, or until we have waited long enough.
+    // 6. stop: no new clients. Those who are here get the echo of what has come and of what is still on its way, until
+    //    they are quiet, or until we have waited long enough.
     fn finish(mut self, gate: &mut Gate) -> Result<()> {
         let now = Instant::now();
         self.clients.iter_mut().flatten().for_each(|client| client.active = now);

@@ -65,7 +65,7 @@ impl Reactor {
 
     /// Sleeps until something is ready, or for `limit`, and wakes who waits for it.
     pub(super) fn wait(&self, limit: Option<Duration>, events: &mut [EpollEvent]) -> nix::Result<()> {
-        // 1. A wake-up from another thread, between our last look at the list and our sleep, must not be slept through.
+        // 1. asleep: a wake-up from another thread, between our last look at the list and our sleep, must not be slept through.
         //    So we say first that we sleep, and look then; the waker puts its number on the list first, and looks then
         //    whether we sleep. At least one of the two sees the other.
         self.ready.asleep.store(true, SeqCst);
@@ -76,8 +76,8 @@ impl Reactor {
             result => result?,
         };
         self.ready.asleep.store(false, SeqCst);
-        // 3. An event wakes the task that left its waker. The number was the kernel's to keep; nobody is there for the
-        //    eventfd's, which has done its work.
+        // 3. wake: an event wakes the task that has left its waker. Nobody is there for the eventfd, which has done its
+        //    work.
         let watched = self.watched.borrow();
         for event in &events[..count] {
             let Some(Some(state)) = usize::try_from(event.data()).ok().and_then(|number| watched.get(number))

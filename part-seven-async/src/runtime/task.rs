@@ -82,7 +82,7 @@ impl Runtime {
         let (mut woken, mut events) = (Vec::new(), vec![EpollEvent::empty(); 1024]);
         waker.wake_by_ref();
         loop {
-            // 1. Everyone who was woken is polled once. Who is woken meanwhile has to wait for the next round, so that
+            // 1. poll: everyone who was woken is polled once. Who is woken meanwhile waits for the next round, so that
             //    the reactor gets its turn whatever the tasks do.
             mem::swap(&mut woken, &mut self.ready.numbers());
             for number in woken.drain(..) {
@@ -94,7 +94,7 @@ impl Runtime {
                     return Ok(value);
                 }
             }
-            // 2. Nobody can go on: sleep until a descriptor is ready or a moment has come. That wakes tasks.
+            // 2. wait: nobody can go on. Sleep until a descriptor is ready or a moment has come. That wakes tasks.
             self.reactor.wait(self.timers.next(), &mut events)?;
             self.timers.fire();
         }

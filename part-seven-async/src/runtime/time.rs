@@ -91,7 +91,7 @@ impl<L: Future, R: Future> Future for Race<L, R> {
     type Output = First<L::Output, R::Output>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        // Both get the waker of the one task. Whoever calls it, both are asked, the left one first.
+        // 1. race: both get the waker of the one task. Whoever calls it, both are asked, the left one first.
         let this = self.project();
         match this.left.poll(context) {
             Poll::Ready(value) => Poll::Ready(First::Left(value)),
