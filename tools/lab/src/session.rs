@@ -31,8 +31,13 @@ pub struct Session {
     watch: Watch,
     told: Receiver<Told>,
     order: Order,
+    /// Terminals whose strace has ended, and when; a terminal that goes on has lost it.
+    untraced: Vec<(String, Instant)>,
     scratch: TempDir,
 }
+
+/// How much longer than its strace a terminal may live.
+const OUTLIVES: Duration = Duration::from_millis(500);
 
 impl Session {
     /// Nothing runs yet. The private network, where there is one, has been entered by the calling thread.
@@ -48,6 +53,7 @@ impl Session {
             watch,
             told,
             order: Order::new(),
+            untraced: Vec::new(),
             scratch: TempDir::new().map_err(|error| Error::of("make a temporary directory", error))?,
         })
     }
@@ -171,9 +177,20 @@ impl Session {
     /// Waits for the next event, as it is told: in order within its lane only.
     pub fn next(&mut self, deadline: Instant) -> Option<Event> {
         loop {
+            if let Some(event) = self.lost_strace() {
+                self.order.take(event.clone());
+                return Some(event);
+            }
             let left = deadline.saturating_duration_since(Instant::now());
             match self.told.recv_timeout(left) {
                 Ok(Told::Event(event)) => {
+                    match (&event.what, &event.lane) {
+                        (What::Closed, Lane::Calls(name)) => {
+                            self.untraced.push((name.clone(), Instant::now()));
+                        }
+                        (What::Closed, Lane::Terminal(name)) => self.untraced.retain(|(of, _)| of != name),
+                        _ => {}
+                    }
                     self.order.take(event.clone());
                     return Some(event);
                 }
@@ -185,6 +202,14 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// That a strace has ended and its terminal has not.
+    fn lost_strace(&mut self) -> Option<Event> {
+        let at = self.untraced.iter().position(|(_, ended)| ended.elapsed() > OUTLIVES)?;
+        let (name, _) = self.untraced.swap_remove(at);
+        let what = What::LeftOut("strace has ended; from here on no call is seen".to_owned());
+        Some(Event { at: SystemTime::now(), lane: Lane::Calls(name), what })
     }
 
     /// What happened up to `until`, in causal order.

@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 use harness::missing::Missing;
-use harness::process::{BOUND, Process, command, not_checked};
+use harness::process::{BOUND, Process, command, installed, not_checked};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -261,4 +261,55 @@ fn every_command_explains_itself() {
         assert!(String::from_utf8_lossy(&output.stdout).contains("\nUsage: lab "), "{arguments:?}");
         assert!(output.stderr.is_empty());
     }
+}
+
+/// A flood is slowed down by the terminals that show it; what the capture loses all the same is counted and said.
+#[test]
+fn thirty_thousand_datagrams_are_shown_or_counted() {
+    let program = "import socket\n\
+                   s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+                   for n in range(30000): s.sendto(b'%05d' % n, ('127.0.0.1', 9))\n\
+                   print('all sent')";
+    if !installed("python3", "lab observe and a flood").expect("LAB_REQUIRE=all") {
+        return;
+    }
+    let lab = observe(&["python3", "-c", program]);
+    let lines = lab.end().expect("it ends").lines;
+    if !is_shown(&lines, "packets") || !is_shown(&lines, "system calls") {
+        return;
+    }
+    position(&lines, "all sent");
+    let shown = lines.iter().filter(|line| line.contains(" > 127.0.0.1:9 UDP, 5 bytes")).count();
+    let sent = lines.iter().filter(|line| line.contains("sendto(") && line.contains(") = ")).count();
+    let lost: usize = lines
+        .iter()
+        .filter_map(|line| line.strip_prefix("# packets: ")?.split(' ').next()?.parse::<usize>().ok())
+        .sum();
+    assert_eq!(sent, 30_000, "calls");
+    // Each datagram is answered by an ICMP message, which may be among the lost.
+    assert!(shown + lost >= 30_000, "{shown} shown and {lost} lost");
+    assert!(shown <= 30_000, "{shown} shown");
+}
+
+#[test]
+fn a_strace_that_is_gone_is_said() {
+    if !installed("python3", "lab observe without its strace").expect("LAB_REQUIRE=all") {
+        return;
+    }
+    let kill = "import os, re, time\n\
+                tracer = int(re.search(r'TracerPid:\\s*(\\d+)', open('/proc/self/status').read())[1])\n\
+                if tracer: os.kill(tracer, 9)\n\
+                time.sleep(20)";
+    let mut lab = observe(&["python3", "-c", kill]);
+    loop {
+        let line = lab.line().expect("the laboratory says it");
+        if line.starts_with("# no system calls: ") {
+            assert!(!is_shown(&[line], "system calls"));
+            return;
+        }
+        if line == "# command calls: strace has ended; from here on no call is seen" {
+            break;
+        }
+    }
+    lab.interrupt().expect("it ends");
 }

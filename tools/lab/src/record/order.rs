@@ -119,12 +119,14 @@ impl Order {
         if was_told && !call.waits() {
             let began = self.waiting.iter_mut().find(|waiting| match &waiting.event.what {
                 What::Call(begun) => {
-                    begun.result.is_none() && begun.thread == call.thread && begun.began == call.began
+                    let is_it = begun.thread == call.thread && begun.began == call.began;
+                    is_it && begun.result.is_none() && waiting.event.lane == *lane
                 }
                 _ => false,
             });
             if let Some(began) = began {
                 began.event.what = What::Call(Box::new(call.clone()));
+                began.is_settled = false;
                 return false;
             }
         }
@@ -200,3 +202,6 @@ impl Order {
         Ordered { number, cause, event }
     }
 }
+
+#[cfg(test)]
+mod tests;
