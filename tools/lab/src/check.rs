@@ -12,8 +12,9 @@ use crate::book::page::Page;
 use crate::environment;
 use crate::error::{self, Error, Result};
 use crate::network::Network;
+use crate::plays;
+use crate::replay::Stage;
 use crate::replay::compare;
-use crate::replay::{self, Stage};
 use crate::show::report::Report;
 use crate::show::update;
 use crate::signals::Signals;
@@ -62,12 +63,10 @@ impl Check {
         build(&self.root, pages.iter().flat_map(Page::commands), progress)?;
         let network = Network::enter()?;
         let stage = Stage { root: self.root.clone(), network: &network, update: self.update, records: false };
-        for (page, mut bodies) in pages.iter().zip(bodies) {
-            if page.played().next().is_some() {
-                say(progress, &format!("playing {}", page.path.display()))?;
-                let mut run = replay::play(page, &stage, &mut &*signals)?;
-                // What came until then says nothing about the page.
-                signals.go_on()?;
+        let begun = |page: &Page| say(progress, &format!("playing {}", page.path.display()));
+        let runs = plays::play(&pages, &stage, signals, begun)?;
+        for ((page, mut bodies), run) in pages.iter().zip(bodies).zip(runs) {
+            if let Some(mut run) = run {
                 report.run(page, &run, self.update);
                 if self.update {
                     bodies.extend(update::replayed(page, &mut run));

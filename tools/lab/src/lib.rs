@@ -9,6 +9,7 @@ pub mod enter;
 pub mod hosts;
 pub mod location;
 pub mod observe;
+pub mod plays;
 pub mod privilege;
 pub mod processes;
 pub mod record;

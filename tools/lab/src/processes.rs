@@ -56,6 +56,12 @@ impl Processes {
         Ok(Self(Kind::Adopted))
     }
 
+    /// Whether they are in a namespace.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        matches!(self.0, Kind::Private { .. })
+    }
+
     /// Does `work`, which starts a program, so that the program lives in here. It runs on a thread of its own, since
     /// no thread that has entered comes back.
     ///

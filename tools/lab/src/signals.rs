@@ -1,10 +1,9 @@
 //! How the laboratory is told to stop: ^C (SIGINT), SIGTERM, or a terminal that was closed (SIGHUP). Whatever it has
 //! started and made must end with it, so that no signal ends it on the spot.
 
-use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag::register;
@@ -23,7 +22,8 @@ pub const ENDED: u8 = 143;
 pub struct Signals {
     interrupt: Arc<AtomicBool>,
     end: Arc<AtomicBool>,
-    status: Cell<Option<u8>>,
+    /// The exit status of the first that was asked for; 0 as long as there is none.
+    status: AtomicU8,
 }
 
 impl Signals {
@@ -33,7 +33,7 @@ impl Signals {
     /// # Errors
     /// When the kernel refuses a handler.
     pub fn catch() -> Result<Self> {
-        let signals = Self { interrupt: Arc::default(), end: Arc::default(), status: Cell::new(None) };
+        let signals = Self { interrupt: Arc::default(), end: Arc::default(), status: AtomicU8::new(0) };
         let flags = [(SIGINT, &signals.interrupt), (SIGTERM, &signals.end), (SIGHUP, &signals.end)];
         flags
             .into_iter()
@@ -55,10 +55,10 @@ impl Signals {
     /// The exit status of the first signal, once one has come.
     #[must_use]
     pub fn status(&self) -> Option<u8> {
-        if self.status.get().is_none() {
-            self.status.set(self.next());
+        if let Some(status) = self.next() {
+            let _ = self.status.compare_exchange(0, status, Ordering::Relaxed, Ordering::Relaxed);
         }
-        self.status.get()
+        Some(self.status.load(Ordering::Relaxed)).filter(|status| *status != 0)
     }
 
     /// # Errors

@@ -303,6 +303,24 @@ fn an_update_leaves_a_page_that_agrees_as_it_is() {
     assert_eq!(fs::read_to_string(&page).expect("a page"), before);
 }
 
+/// Each of two pages waits for the other one.
+#[test]
+fn pages_of_two_parts_play_side_by_side() {
+    // One processor plays one page at a time.
+    if !has_processes() || std::thread::available_parallelism().map_or(1, std::num::NonZero::get) < 2 {
+        return;
+    }
+    let copy = copy(&[]);
+    for (own, other) in [("one", "two"), ("two", "one")] {
+        let page = format!(
+            "```console a\n$ touch {own}; until [ -e {other} ]; do sleep 0.01; done; echo met\nmet\n```\n"
+        );
+        fs::write(copy.path().join(format!("part-{own}.md")), page).expect("written");
+    }
+    let output = lab().args(["part-one.md", "part-two.md"]).current_dir(copy.path()).output();
+    assert_eq!(stdout(&output.expect("lab runs")), "2 pages: 2 blocks as shown, 0 not checked, 0 failures\n");
+}
+
 /// Told to stop, it ends its programs, removes what it has made, and says how it ended as a shell would.
 #[test]
 fn a_signal_leaves_nothing_behind() {
@@ -330,14 +348,23 @@ fn a_signal_leaves_nothing_behind() {
     }
 }
 
+/// Whether programs can have processes of their own here, with their own /proc; if not, the gap is named.
+fn has_processes() -> bool {
+    let has = Command::new("unshare").args(["-Urpf", "--mount-proc", "true"]).status();
+    let has = has.is_ok_and(|status| status.success());
+    if !has {
+        let what = "no process namespace with its own /proc".to_owned();
+        let missing =
+            lab::missing::Missing { what, remedy: Some("it takes unprivileged user namespaces".into()) };
+        harness::process::not_checked("a page's processes are its own", missing).expect("LAB_REQUIRE=all");
+    }
+    has
+}
+
 /// The list of processes is the page's own, in /proc as well.
 #[test]
 fn a_page_sees_its_own_processes_only() {
-    let script = ["-Urpf", "--mount-proc", "true"];
-    if !Command::new("unshare").args(script).status().is_ok_and(|status| status.success()) {
-        let what = "no process namespace with its own /proc".to_owned();
-        let missing = lab::missing::Missing { what, remedy: None };
-        harness::process::not_checked("a page's processes are its own", missing).expect("LAB_REQUIRE=all");
+    if !has_processes() {
         return;
     }
     let copy = copy(&[]);
