@@ -2,6 +2,8 @@
 //!
 //! A signal may come at any moment, also between the last look at a flag and the next sleep in the kernel. So the
 //! request is made a descriptor, and a server sleeps on both: its socket and the request.
+//!
+//! Part two teaches that sleep and makes its own `poll(2)`; the parts behind it leave it to [`Stop::wait_for`].
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
