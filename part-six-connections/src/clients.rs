@@ -4,6 +4,7 @@
 //! another thread: `recv` then gives what has come and after that the end of file, as if the client were done.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -37,6 +38,8 @@ struct State {
     present: BTreeMap<RawFd, OwnedFd>,
     tally: Tally,
     stopping: bool,
+    /// No descriptor was left, and nobody has left since: it has been said.
+    full: bool,
 }
 
 impl Clients {
@@ -81,8 +84,10 @@ impl Clients {
             Accepted::Client(socket) => self.admit(socket).map(Some),
             Accepted::Nobody => Ok(None),
             Accepted::Full(errno) => {
-                warn!("accept: {errno}: no new clients until one leaves; they wait in the queue");
-                let state = self.lock();
+                let mut state = self.lock();
+                if !mem::replace(&mut state.full, true) {
+                    warn!("accept: {errno}: no new clients until one leaves; they wait in the queue");
+                }
                 if !state.stopping {
                     drop(self.changed.wait_timeout(state, PAUSE));
                 }
@@ -207,7 +212,9 @@ impl Drop for Client {
     /// It leaves the list and is closed in one step: nobody can shut down a number that the kernel has given to the next
     /// client meanwhile, and who waits for room finds a free descriptor.
     fn drop(&mut self) {
-        self.clients.lock().present.remove(&self.descriptor);
+        let mut state = self.clients.lock();
+        state.present.remove(&self.descriptor);
+        state.full = false;
         self.clients.changed.notify_all();
     }
 }

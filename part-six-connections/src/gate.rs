@@ -18,13 +18,15 @@ pub struct Gate {
     said: bool,
     /// No descriptor was left: closed until then, or until fewer clients are here than these.
     paused: Option<(Instant, usize)>,
+    /// With how many clients that was said last.
+    told: Option<usize>,
 }
 
 impl Gate {
     /// Open for `most` clients, or for as many as there are descriptors.
     #[must_use]
     pub fn new(most: Option<usize>) -> Self {
-        Self { most: most.unwrap_or(usize::MAX), said: false, paused: None }
+        Self { most: most.unwrap_or(usize::MAX), said: false, paused: None, told: None }
     }
 
     /// Whether there is room for one more beside those who are `present`.
@@ -32,6 +34,7 @@ impl Gate {
         if self.paused.is_some_and(|(until, then)| present < then || until <= Instant::now()) {
             self.paused = None;
         }
+        self.told = self.told.filter(|&told| present >= told);
         let full = present >= self.most;
         if full && !self.said {
             info!("{} clients at a time: the next ones wait in the queue", self.most);
@@ -42,7 +45,9 @@ impl Gate {
 
     /// `accept` found no descriptor for the next client, which stays in the queue.
     pub fn pause(&mut self, errno: Errno, present: usize) {
-        warn!("accept: {errno}: no new clients until one leaves; they wait in the queue");
+        if self.told.replace(present).is_none() {
+            warn!("accept: {errno}: no new clients until one leaves; they wait in the queue");
+        }
         self.paused = Some((Instant::now() + PAUSE, present));
     }
 

@@ -32,7 +32,7 @@ Usage: crowd [OPTIONS] [ADDR]
   --messages M   how many messages each sends, the next when the echo of the last is back
                  [default: 3]
   --tick MS      how long a step is: in each, whoever has the echo sends the next message
-                 [default: 100]
+                 [default: 200]
   --size BYTES   the length of a message, 1 to 65536 [default: 20]
   --hold         instead: open N connections, get one echo on each, say what a silent
                  connection costs the server, and hold them until Ctrl-C
@@ -45,8 +45,8 @@ The picture: a row a client, a column a tick.
   -  it has all its echoes and has closed its side; the server has not closed yet
 ";
 
-/// How many ticks without a single echo are too many.
-const PATIENCE: u32 = 50;
+/// How long nobody may have an echo before it is no use to wait on, but for 50 ticks at least.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     program::run(env!("CARGO_BIN_NAME"), HELP, Options::from_words, |options| {
@@ -67,7 +67,7 @@ struct Options {
 impl Options {
     fn from_words(words: &mut Arguments) -> Result<Self, Error> {
         let (mut place, mut clients, mut messages, mut tick, mut size, mut hold) =
-            (None, None, 3, 100, 20, false);
+            (None, None, 3, 200, 20, false);
         while let Some(word) = words.word()? {
             match word {
                 Arg::Long("clients") => {
@@ -101,7 +101,7 @@ fn draw(options: &Options) -> Result<()> {
             .with_context(|| format!("client {client}: connect {}", options.address))?;
         members.push(Member::new(client, stream, options.size, options.messages)?);
     }
-    info!("{} clients connected to {}", options.clients, options.address);
+    info!("{} connected to {}", count(options.clients, "client"), options.address);
 
     let mut rows = vec![Row::default(); members.len()];
     let (mut screen, mut quiet, mut ticks) = (Screen::default(), 0, 0);
@@ -123,14 +123,19 @@ fn draw(options: &Options) -> Result<()> {
         }
         screen.show(&rows)?;
         quiet = if echoed { 0 } else { quiet + 1 };
-        if quiet == PATIENCE {
+        if quiet >= 50 && options.tick * quiet >= PATIENCE {
             break;
         }
     }
     screen.end(&rows)?;
 
     let echoes: u32 = members.iter().map(|member| member.echoes).sum();
-    info!("{echoes} echoes in {ticks} ticks of {} ms", options.tick.as_millis());
+    info!(
+        "{} in {} of {} ms",
+        count(echoes as usize, "echo"),
+        count(ticks, "tick"),
+        options.tick.as_millis()
+    );
     if let Some((before, after)) = used.zip(server.and_then(Process::cpu)).filter(|_| echoes > 0) {
         let each = after.saturating_sub(before).as_secs_f64() / f64::from(echoes) * 1e6;
         info!("The server worked {each:.1} us for each echo");
@@ -160,14 +165,23 @@ fn listen(members: &mut [Member], deadline: Instant) -> Result<bool> {
     }
 }
 
+/// One of them, or more.
+fn count(number: usize, what: &str) -> String {
+    match (number, what) {
+        (1, _) => format!("1 {what}"),
+        (_, "echo") => format!("{number} echoes"),
+        _ => format!("{number} {what}s"),
+    }
+}
+
 /// A client that was lost, or still waits, is an error.
 fn verdict(members: &[Member]) -> Result<()> {
     let mut failed = members.iter().filter(|member| !matches!(member.state, State::Closed));
     let Some(first) = failed.next() else { return Ok(()) };
     let what = match &first.state {
         State::Lost(why) => why.clone(),
-        State::Leaving => format!("the server did not close within {PATIENCE} ticks"),
-        _ => format!("no echo within {PATIENCE} ticks"),
+        State::Leaving => "the server does not close".into(),
+        _ => "no echo".into(),
     };
     bail!("client {}: {what} ({} of {} clients failed)", first.number, failed.count() + 1, members.len());
 }

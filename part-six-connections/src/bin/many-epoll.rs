@@ -72,7 +72,7 @@ fn serve(options: Options, edge: bool) -> Result<()> {
 
     // 1. epoll_create1: an empty list, which is a descriptor too.
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).context("epoll_create1")?;
-    // 2. epoll_ctl: on the list from now on. The number beside the events comes back with them.
+    // 2. epoll_ctl: both are on the list from now on. The number beside the events comes back with them.
     let (stop_fd, listener_fd) = (stop.as_fd().as_raw_fd(), listener.as_raw_fd());
     epoll.add(&stop, interest(stop_fd, EpollFlags::EPOLLIN)).context("epoll_ctl")?;
     epoll.add(&listener, interest(listener_fd, EpollFlags::EPOLLIN)).context("epoll_ctl")?;
@@ -80,27 +80,29 @@ fn serve(options: Options, edge: bool) -> Result<()> {
     let (mut gate, mut was_open, mut swept) = (Gate::new(options.most), true, Instant::now());
     let mut server = Server::new(epoll, edge);
     loop {
-        // Where there is no room for one more, we do not ask about the listener: it would be ready again and again.
+        // 3. room: where there is none for one more, we do not ask about the listener: it would be ready again and again.
         let open = gate.is_open(server.present);
         if open != was_open {
             let events = if open { EpollFlags::EPOLLIN } else { EpollFlags::empty() };
             server.epoll.modify(&listener, &mut interest(listener_fd, events)).context("epoll_ctl")?;
             was_open = open;
         }
+
+        // 4. turn: one sleep for the stop, the next client, and everybody who is here.
         let sweep = options.idle.filter(|_| server.present > 0).map(|idle| idle / 4);
         let ready = server.turn(timeout([gate.opens_in(), sweep]))?;
         if ready.contains(&stop_fd) {
             break;
         }
         if ready.contains(&listener_fd) {
-            // 4. accept: one client; whoever waits behind it makes the listener ready again.
+            // accept: one client; whoever waits behind it makes the listener ready again.
             match accept(&listener, SockFlag::SOCK_NONBLOCK)? {
                 Accepted::Client(socket) => server.admit(socket)?,
                 Accepted::Nobody => {}
                 Accepted::Full(errno) => gate.pause(errno, server.present),
             }
         }
-        // 7. idle: a look at everybody's clock, four times in each --idle. What is left out: a list in the order of the
+        // 5. idle: a look at everybody's clock, four times in each --idle. What is left out: a list in the order of the
         //    clocks, which would show the silent ones without a look at the others.
         if let Some(idle) = options.idle.filter(|idle| swept.elapsed() >= *idle / 4) {
             let silent = || Err(anyhow!("silent for longer than --idle allows"));
@@ -108,6 +110,8 @@ fn serve(options: Options, edge: bool) -> Result<()> {
             swept = Instant::now();
         }
     }
+
+    // 6. stop: it stays ready, so it goes from the list; the listener goes by being closed.
     server.epoll.delete(&stop).context("epoll_ctl")?;
     drop(listener);
     server.finish()
@@ -120,7 +124,7 @@ impl Server {
     }
 
     fn admit(&mut self, socket: OwnedFd) -> Result<()> {
-        // 5. epoll_ctl: the client is on the list until its descriptor is closed; close takes it off.
+        // epoll_ctl: the client is on the list until its descriptor is closed; close takes it off.
         let descriptor = socket.as_raw_fd();
         self.tally.connected(descriptor);
         match self.epoll.add(&socket, interest(descriptor, events(self.edge, false))) {
@@ -143,7 +147,7 @@ impl Server {
 
     /// Sleeps until something on the list is ready, gives each ready client its turn, and gives back what else is.
     fn turn(&mut self, limit: EpollTimeout) -> Result<Vec<RawFd>> {
-        // 3. epoll_wait: only those who are ready, however long the list is.
+        // epoll_wait: only those who are ready, however long the list is.
         let mut events = [EpollEvent::empty(); 256];
         let ready = match self.epoll.wait(&mut events, limit) {
             Err(Errno::EINTR) => return Ok(Vec::new()),
@@ -153,7 +157,7 @@ impl Server {
         for event in &events[..ready] {
             let place = usize::try_from(event.data())?;
             if self.connections.get(place).is_some_and(Option::is_some) {
-                self.serve(place, event.events(), now)?;
+                self.echo(place, event.events(), now)?;
             } else {
                 others.push(RawFd::try_from(place)?);
             }
@@ -161,8 +165,8 @@ impl Server {
         Ok(others)
     }
 
-    /// 6. One client's turn: once if we shall be told again, until nothing is left if we shall not.
-    fn serve(&mut self, place: usize, told: EpollFlags, now: Instant) -> Result<()> {
+    /// One client's turn: once if we shall be told again, until nothing is left if we shall not.
+    fn echo(&mut self, place: usize, told: EpollFlags, now: Instant) -> Result<()> {
         let Some(connection) = &mut self.connections[place] else { return Ok(()) };
         let was_stalled = connection.is_stalled();
         let gone = told.intersects(EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR);
@@ -206,8 +210,8 @@ impl Server {
         }
     }
 
-    /// 8. stop: no new clients. Those who are here get the echo of what has come and of what is still on its way, until
-    ///    they are quiet, or until we have waited long enough.
+    /// No new clients. Those who are here get the echo of what has come and of what is still on its way, until they are
+    /// quiet, or until we have waited long enough.
     fn finish(mut self) -> Result<()> {
         let now = Instant::now();
         self.connections.iter_mut().flatten().for_each(|connection| connection.touch(now));

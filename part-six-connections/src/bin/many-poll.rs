@@ -57,8 +57,8 @@ fn serve(options: Options) -> Result<()> {
     let mut server = Server { connections: Vec::new(), tally: Tally::default(), buffer: [0; BUFFER] };
 
     loop {
-        // 1. One sleep for the stop, the next client, and everybody who is here. Where there is no room for one more,
-        //    we do not ask about the listener: it would be ready again and again.
+        // 1. ask: one sleep for the stop, the next client, and everybody who is here. Where there is no room for one
+        //    more, we do not ask about the listener: it would be ready again and again.
         let room = gate.is_open(server.connections.len());
         let events = if room { PollFlags::POLLIN } else { PollFlags::empty() };
         let limit = timeout([gate.opens_in(), options.idle.and_then(|idle| server.next_timeout(idle))]);
@@ -79,13 +79,14 @@ fn serve(options: Options) -> Result<()> {
                 Accepted::Full(errno) => gate.pause(errno, server.connections.len()),
             }
         }
+        // 3. idle: nobody's clock rings by itself; after every sleep we look at all of them.
         if let Some(idle) = options.idle {
             let silent = || Err(anyhow!("silent for longer than --idle allows"));
             server.close(|connection, now| connection.idle(now) >= idle, silent);
         }
     }
 
-    // 6. stop: no new clients. Those who are here get the echo of what has come and of what is still on its way, until
+    // 4. stop: no new clients. Those who are here get the echo of what has come and of what is still on its way, until
     //    they are quiet, or until we have waited long enough.
     drop(listener);
     let now = Instant::now();
@@ -109,8 +110,8 @@ impl Server {
         others: [(BorrowedFd<'_>, PollFlags); N],
         limit: PollTimeout,
     ) -> Result<[bool; N]> {
-        // 3. poll: the kernel gets the whole list, looks at everyone in it, and forgets it again. With a thousand
-        //    clients of whom one speaks, that is a thousand looks for one echo.
+        // poll: the kernel gets the whole list, looks at everyone in it, and forgets it again. With a thousand clients
+        // of whom one speaks, that is a thousand looks for one echo.
         let ask = |client: &Connection| {
             if client.is_stalled() { PollFlags::POLLOUT } else { PollFlags::POLLIN }
         };
@@ -123,7 +124,7 @@ impl Server {
         };
         let ready: Vec<bool> = list.iter().map(|fd| fd.any().unwrap_or(true)).collect();
 
-        // 4. From the last to the first: the one that fills a closed client's place has had its turn.
+        // From the last to the first: the one that fills a closed client's place has had its turn.
         let now = Instant::now();
         for place in (0..self.connections.len()).rev().filter(|place| ready[N + place]) {
             let ended = match self.connections[place].turn(&mut self.buffer, now) {
@@ -137,7 +138,6 @@ impl Server {
         Ok(array::from_fn(|other| ready[other]))
     }
 
-    /// 5. idle: nobody's clock rings by itself; after every sleep we look at all of them.
     fn close(&mut self, which: impl Fn(&Connection, Instant) -> bool, ended: impl Fn() -> Result<()>) {
         let now = Instant::now();
         for connection in self.connections.extract_if(.., |connection| which(connection, now)) {

@@ -101,11 +101,13 @@ impl<'a> Meter<'a> {
     /// The reference does not start, an echo is missing, or a server counts other bytes than the generator.
     pub fn measure(&mut self, entrants: &[Entrant], connections: usize, folder: &Path) -> Result<Field> {
         let rounds = self.options.rounds(connections);
+        let field =
+            if connections == 1 { "1 connection".into() } else { format!("{connections} connections") };
         let (mut runners, mut absent) = (Vec::new(), Vec::new());
         let takes_part =
             |entrant: &&Entrant| connections <= entrant.most && (connections > 1 || !entrant.floor);
         for entrant in entrants.iter().filter(takes_part) {
-            self.progress(&format!("{connections} connections: starting {}", entrant.name));
+            self.progress(&format!("{field}: starting {}", entrant.name));
             match self.start(entrant, connections, folder) {
                 Ok(runner) => runners.push(runner),
                 Err(error) if runners.is_empty() => return Err(error),
@@ -118,7 +120,7 @@ impl<'a> Meter<'a> {
         self.turns.0 += (entrants.len() - runners.len()) * rounds;
 
         for round in 0..rounds {
-            self.progress(&format!("{connections} connections: round {} of {rounds}", round + 1));
+            self.progress(&format!("{field}: round {} of {rounds}", round + 1));
             let count = runners.len();
             for place in 0..count {
                 // Each begins as often as the others, and has the others before it as often as behind it.
@@ -133,20 +135,14 @@ impl<'a> Meter<'a> {
         let mut standings = Vec::new();
         let (mut tcp, turns) = (None, (1000 / self.options.turn.as_millis()).max(1));
         for mut runner in runners {
-            self.progress(&format!(
-                "{connections} connections: counting the calls of {}",
-                runner.entrant.name
-            ));
+            self.progress(&format!("{field}: counting the calls of {}", runner.entrant.name));
             let calls = self.counter.map(|counter| runner.count(counter, self.options.turn)).transpose();
             let calls = calls.unwrap_or_else(|error| {
                 warn!("{}: system calls not counted: {error:#}", runner.entrant.name);
                 None
             });
             if standings.is_empty() {
-                self.progress(&format!(
-                    "{connections} connections: where the time of {} goes",
-                    runner.entrant.name
-                ));
+                self.progress(&format!("{field}: where the time of {} goes", runner.entrant.name));
                 let work = || (0..turns).try_for_each(|_| runner.generator.turn(self.options.turn).map(drop));
                 tcp = tcp_share(&runner.processes, work)
                     .inspect_err(|error| {
