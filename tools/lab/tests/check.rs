@@ -305,19 +305,19 @@ fn an_update_leaves_a_page_that_agrees_as_it_is() {
 
 /// Each of two pages waits for the other one.
 #[test]
-fn pages_of_two_parts_play_side_by_side() {
+fn pages_play_side_by_side() {
     // One processor plays one page at a time.
     if !has_processes() || std::thread::available_parallelism().map_or(1, std::num::NonZero::get) < 2 {
         return;
     }
     let copy = copy(&[]);
     for (own, other) in [("one", "two"), ("two", "one")] {
-        let page = format!(
-            "```console a\n$ touch {own}; until [ -e {other} ]; do sleep 0.01; done; echo met\nmet\n```\n"
-        );
-        fs::write(copy.path().join(format!("part-{own}.md")), page).expect("written");
+        let [here, there] = [own, other].map(|name| copy.path().join(name).display().to_string());
+        let command = format!("touch {here}; until [ -e {there} ]; do sleep 0.01; done; echo met");
+        let page = format!("```console a\n$ {command}\nmet\n```\n");
+        fs::write(copy.path().join(format!("{own}.md")), page).expect("written");
     }
-    let output = lab().args(["part-one.md", "part-two.md"]).current_dir(copy.path()).output();
+    let output = lab().args(["one.md", "two.md"]).current_dir(copy.path()).output();
     assert_eq!(stdout(&output.expect("lab runs")), "2 pages: 2 blocks as shown, 0 not checked, 0 failures\n");
 }
 
