@@ -19,7 +19,7 @@ use nix::sys::stat::{Mode, umask};
 use part_three_unix::address::{Shown, address};
 use part_three_unix::peer::peer;
 use part_three_unix::socket_file::{SocketFile, remove_stale};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 const HELP: &str = "\
 Echoes one client after another until Ctrl-C or SIGTERM. Part three of Sockets, Part by Part.
@@ -87,6 +87,7 @@ fn serve(address: UnixAddr) -> Result<()> {
             }
         };
         clients += 1;
+        debug!("accepted a connection: descriptor {}", connection.as_raw_fd());
         match peer(&connection) {
             Ok(peer) => info!("Client connected: {peer}"),
             Err(errno) => warn!("getsockopt SO_PEERCRED: {errno}"),
