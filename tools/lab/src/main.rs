@@ -70,10 +70,11 @@ const RECORD_HELP: &str = "\
 Plays a page once, with every terminal traced, and writes what happened as JSON: keys,
 lines, system calls, packets and the states of the sockets, in causal order.
 
-Usage: lab record [--section HEADING] [-o FILE] PAGE
+Usage: lab record [--section HEADING]... [-o FILE] PAGE
 
 Options:
-  --section HEADING  only what happened in this section of the page
+  --section HEADING  only what happened in this section of the page; may be
+                     given several times
   -o FILE            write to FILE instead of standard output
   -h, --help         this text
 
@@ -235,11 +236,11 @@ fn play(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
 }
 
 fn record(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
-    let (mut page, mut section, mut file) = (None, None, None);
+    let (mut page, mut sections, mut file) = (None, Vec::new(), None);
     while let Some(argument) = next(arguments)? {
         match argument {
             lexopt::Arg::Long("section") => {
-                section = Some(arguments.value().map_err(usage)?.to_string_lossy().into_owned());
+                sections.push(arguments.value().map_err(usage)?.to_string_lossy().into_owned());
             }
             lexopt::Arg::Short('o') | lexopt::Arg::Long("output") => {
                 file = Some(PathBuf::from(arguments.value().map_err(usage)?));
@@ -254,7 +255,7 @@ fn record(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
     let page = beneath(&root, &page)?;
     network::close_on_exec()?;
     let signals = Signals::catch()?;
-    let recording = lab::show::record::record(&root, &page, section.as_deref(), &mut &signals);
+    let recording = lab::show::record::record(&root, &page, &sections, &mut &signals);
     if let Some(status) = signals.status() {
         return Ok(ExitCode::from(status));
     }

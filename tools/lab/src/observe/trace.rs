@@ -136,7 +136,9 @@ impl Trace {
         let parts =
             Parts { name, arguments, result: "", arguments_at: name.len() + 1, result_at: usize::MAX };
         let shown = self.is_shown(process, &parts, &plain);
-        if !shown && !is_output(&parts, &plain) {
+        // Whose socket that is shows only when it has returned.
+        let may_be_own = may_be_own(&parts) || NAME_SERVICES.iter().any(|path| arguments.contains(path));
+        if may_be_own || (!shown && !is_output(&parts, &plain)) {
             return None;
         }
         self.threads.get_mut(&pid)?.begun = Some(at);
@@ -232,10 +234,7 @@ impl Trace {
         {
             call.took = at_least;
         }
-        // Exactly how the C library opens the socket on which it asks a name service.
-        let may_be_own =
-            parts.name == "socket" && parts.arguments == "AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK, 0";
-        match (may_be_own, parts.result.parse(), self.threads.get_mut(&pid)) {
+        match (may_be_own(&parts), parts.result.parse(), self.threads.get_mut(&pid)) {
             (true, Ok(descriptor), Some(thread)) => thread.held = Some((call, descriptor)),
             _ => calls.push(call),
         }
@@ -378,6 +377,12 @@ fn is_output(parts: &Parts<'_>, plain: &Plain) -> bool {
         && plain
             .mark(parts.arguments_at)
             .is_some_and(|mark| Descriptor::parse(0, mark).kind == Kind::Terminal)
+}
+
+/// Exactly how the C library opens the socket on which it asks a name service.
+fn may_be_own(parts: &Parts<'_>) -> bool {
+    parts.name == "socket"
+        && parts.arguments.starts_with("AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK, 0")
 }
 
 /// Whether the C library reads this file on its own.

@@ -1,7 +1,7 @@
 //! One replay, kept as JSON: what the site's player, the view and the tests read.
 //!
 //! ```json
-//! {"version":1,"page":"docs/part-one.md","section":"...","terminals":["server","client"],"left_out":0,"events":[
+//! {"version":1,"page":"docs/part-one.md","sections":["One message"],"terminals":["server","client"],"left_out":0,"events":[
 //! {"number":1,"at":0,"line":20,"kind":"typed","terminal":"server","text":"cargo run -p part-one-server"},
 //! {"number":9,"at":81342,"line":20,"kind":"call","terminal":"server","began":81342,"name":"socket",...},
 //! {"number":31,"at":910000,"line":90,"cause":30,"kind":"packet","interface":"lo","protocol":"tcp",...}
@@ -14,6 +14,7 @@
 //! where the block begins that played. Numbers that the kernel chose (ports, process ids) are those of the page. No
 //! latency may be read off it: a traced program takes milliseconds for what takes it microseconds.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::SystemTime;
@@ -26,6 +27,7 @@ use crate::error::{Error, Result};
 use crate::record::call::{Call, Descriptor};
 use crate::record::event::{Lane, What};
 use crate::record::flow::Number;
+use crate::record::order::Ordered;
 use crate::record::packet::{Headers, Packet};
 use crate::record::state::{Socket, states};
 use crate::record::table::Row;
@@ -42,8 +44,8 @@ pub struct Recording {
     pub version: u32,
     /// The page that was played, as from the root of the workspace.
     pub page: String,
-    /// The heading of the section that was kept; none for the whole page.
-    pub section: Option<String>,
+    /// The headings of the sections that were kept; none for the whole page.
+    pub sections: Vec<String>,
     /// The terminals, in the order of their first event.
     pub terminals: Vec<String>,
     /// How many events more there were than were kept.
@@ -127,27 +129,40 @@ pub enum Recorded {
 }
 
 impl Recording {
-    /// The recording of a run, of one section of the page or of all of it.
+    /// The recording of a run, of some sections of the page or, where none is named, of all of it.
     ///
     /// # Errors
     /// The page has no such heading.
-    pub fn of(page: &Page, section: Option<&str>, run: &Run) -> Result<Self> {
-        let lines = match section {
-            None => 0..usize::MAX,
-            Some(heading) => section::lines(&page.source, heading).ok_or_else(|| {
+    pub fn of(page: &Page, sections: &[String], run: &Run) -> Result<Self> {
+        let lines = sections.iter().map(|heading| {
+            section::lines(&page.source, heading).ok_or_else(|| {
                 Error::new(format!("{}: there is no heading \"{heading}\"", page.path.display()))
-            })?,
-        };
+            })
+        });
+        let lines = lines.collect::<Result<Vec<_>>>()?;
+        let is_kept = |line: usize| lines.is_empty() || lines.iter().any(|lines| lines.contains(&line));
         let mut renaming = run.renaming.clone();
-        let all: Vec<_> = run.seen.iter().collect();
+        let all: Vec<&Ordered> = run.seen.iter().collect();
         let line = |at: SystemTime| page.blocks.get(block_at(&run.starts, at)).map_or(1, |block| block.line);
-        let chosen = run.seen.iter().filter(|seen| lines.contains(&line(seen.event.at)));
+        let chosen = run.seen.iter().filter(|seen| is_kept(line(seen.event.at)));
         let start = chosen.clone().next().map_or(SystemTime::UNIX_EPOCH, |seen| seen.event.at);
         let since = |at: SystemTime| {
             at.duration_since(start).map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
         };
+        // Of a call that has returned, its beginning is no event of its own.
+        let returned: BTreeSet<(u32, SystemTime)> = all
+            .iter()
+            .filter_map(|seen| match &seen.event.what {
+                What::Call(call) if call.result.is_some() => Some((call.thread, call.began)),
+                _ => None,
+            })
+            .collect();
+        let is_half = |what: &What| {
+            matches!(what, What::Call(call)
+                if call.result.is_none() && returned.contains(&(call.thread, call.began)))
+        };
         let mut events: Vec<Entry> = Vec::new();
-        for seen in chosen {
+        for seen in chosen.filter(|seen| !is_half(&seen.event.what)) {
             let event = &seen.event;
             if let Some(what) = recorded(&event.lane, &event.what, &since, &mut renaming) {
                 let (number, cause) = (seen.number, seen.cause);
@@ -162,7 +177,7 @@ impl Recording {
         let mut recording = Self {
             version: VERSION,
             page: page.path.display().to_string(),
-            section: section.map(str::to_owned),
+            sections: sections.to_vec(),
             terminals: Vec::new(),
             left_out: run.left_out,
             events,
@@ -205,10 +220,10 @@ impl Recording {
         let failed = |error| Error::of("write a recording", error);
         let text = |value: &dyn erased::Serialize| value.json().map_err(failed);
         let mut json = format!(
-            "{{\"version\":{},\"page\":{},\"section\":{},\"terminals\":{},\"left_out\":{},\"events\":[\n",
+            "{{\"version\":{},\"page\":{},\"sections\":{},\"terminals\":{},\"left_out\":{},\"events\":[\n",
             self.version,
             text(&self.page)?,
-            text(&self.section)?,
+            text(&self.sections)?,
             text(&self.terminals)?,
             self.left_out,
         );
@@ -236,19 +251,12 @@ impl Recording {
     #[must_use]
     pub fn differences(&self, new: &Self, renaming: &mut Renaming) -> Vec<String> {
         let mut differences = Vec::new();
-        let mut lanes: Vec<String> = Vec::new();
-        for entry in self.events.iter().chain(&new.events) {
-            let lane = entry.what.lane();
-            if !lanes.contains(&lane) {
-                lanes.push(lane);
-            }
-        }
+        let (mut kept, mut came) = (self.lanes(), new.lanes());
+        let lanes: Vec<String> =
+            kept.keys().chain(came.keys()).cloned().collect::<BTreeSet<_>>().into_iter().collect();
         for lane in lanes {
-            let of = |recording: &Self| -> Vec<String> {
-                let entries = recording.events.iter().filter(|entry| entry.what.lane() == lane);
-                entries.filter_map(|entry| entry.what.sentence()).collect()
-            };
-            let (kept, came) = (of(self), of(new));
+            let kept = kept.remove(&lane).unwrap_or_default();
+            let came = came.remove(&lane).unwrap_or_default();
             let rows = crate::replay::compare::rows(&kept, &came, renaming);
             for row in rows {
                 match row {
@@ -266,6 +274,30 @@ impl Recording {
     }
 }
 
+impl Recording {
+    /// What is compared, lane by lane. A thread is known by its place among those of its terminal.
+    fn lanes(&self) -> BTreeMap<String, Vec<String>> {
+        let mut lanes: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut threads: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+        for entry in &self.events {
+            let lane = match &entry.what {
+                Recorded::Call { terminal, call, .. } => {
+                    let threads = threads.entry(terminal).or_default();
+                    let known = threads.iter().position(|known| *known == call.thread);
+                    let nth = known.unwrap_or_else(|| {
+                        threads.push(call.thread);
+                        threads.len() - 1
+                    });
+                    format!("calls of {terminal}, thread {}", nth + 1)
+                }
+                what => what.lane(),
+            };
+            lanes.entry(lane).or_default().extend(entry.what.sentence());
+        }
+        lanes
+    }
+}
+
 impl Recorded {
     fn terminal(&self) -> Option<&str> {
         match self {
@@ -279,7 +311,7 @@ impl Recorded {
 
     fn lane(&self) -> String {
         match self {
-            Self::Call { terminal, call, .. } => format!("calls of {terminal}, thread {}", call.thread),
+            Self::Call { terminal, .. } => format!("calls of {terminal}"),
             Self::Packet { interface, .. } => format!("packets of {interface}"),
             Self::LeftOut { .. } => "left out".to_owned(),
             Self::Typed { terminal, .. } | Self::Line { terminal, .. } | Self::Prompt { terminal, .. } => {
@@ -293,7 +325,8 @@ impl Recorded {
         match self {
             Self::Typed { text, .. } => Some(format!("typed {text}")),
             Self::Line { text, .. } | Self::LeftOut { text } => Some(text.clone()),
-            Self::Prompt { status, .. } => Some(format!("prompt {status}")),
+            // It may come before or after what ends the section; the page itself holds the exit status.
+            Self::Prompt { .. } => None,
             Self::Call { call, .. } => Some(call.to_string()),
             Self::Packet { packet, .. } => (!packet.pure_ack).then(|| packet.to_string()),
         }

@@ -131,8 +131,9 @@ pub fn states(events: &[&Ordered]) -> States {
             }
             What::Line(line) => {
                 if let Some(row) = Row::parse(line) {
+                    let later = events.get(index + 1..).unwrap_or_default();
                     let since = typed.get(&event.lane.to_string()).copied().unwrap_or(0);
-                    disagreements.extend(machine.disagrees(&row, since).map(|what| (index, what)));
+                    disagreements.extend(machine.disagrees(&row, since, later).map(|what| (index, what)));
                 }
             }
             _ => {}
@@ -279,15 +280,16 @@ impl Machine {
     }
 
     /// What is wrong with the row, if the socket was in another state while the command ran that printed it.
-    fn disagrees(&self, row: &Row, since: usize) -> Option<String> {
+    fn disagrees(&self, row: &Row, since: usize, later: &[&Ordered]) -> Option<String> {
         let ends = (canonical(row.local), row.peer.map(canonical));
         let tracked = self.sockets.get(self.place(ends)?)?;
         let states = &tracked.socket.states;
         // The state in which the command found it, and those since.
         let first = tracked.since.iter().rposition(|began| *began <= since).unwrap_or(0);
         let possible: Vec<State> = states.iter().skip(first).map(|(state, _)| *state).collect();
-        // Where no call is seen, nor is the one that ends the stream, and its FIN may wait behind data.
-        let ending = !self.traced.contains(&ends)
+        // A program may end without closing, and one whose calls are not seen may close; its FIN may not have passed.
+        let may_be_closed = !self.traced.contains(&ends) || !is_used(later, ends.0, ends.1);
+        let ending = may_be_closed
             && match row.state {
                 State::FinWait1 => possible.contains(&State::Established),
                 State::LastAck => possible.contains(&State::CloseWait),

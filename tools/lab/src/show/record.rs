@@ -17,12 +17,7 @@ use crate::show::report::Report;
 /// # Errors
 /// The page cannot be read or has no such heading, a build fails, something came otherwise than the page shows it, this
 /// machine cannot show it all, or the laboratory itself fails.
-pub fn record(
-    root: &Path,
-    path: &Path,
-    section: Option<&str>,
-    watcher: &mut dyn Watcher,
-) -> Result<Recording> {
+pub fn record(root: &Path, path: &Path, sections: &[String], watcher: &mut dyn Watcher) -> Result<Recording> {
     let page = Page::read(root, path)?;
     check::build(root, page.commands(), &mut io::stderr())?;
     let network = Network::enter()?;
@@ -30,13 +25,13 @@ pub fn record(
     let run = replay::play(&page, &stage, watcher)?;
     let mut report = Report::default();
     report.run(&page, &run, false);
-    if let Some(finding) = report.findings.first() {
+    if !report.findings.is_empty() {
+        let mut text = Vec::new();
+        report.print(&mut text).map_err(|error| Error::of("write the report", error))?;
         return Err(Error::new(format!(
-            "{}:{}: not everything came as the page shows it, or can be seen here; how: lab check {}",
-            finding.path.display(),
-            finding.line,
-            path.display()
+            "not everything came as the page shows it, or can be seen here:\n{}",
+            String::from_utf8_lossy(&text)
         )));
     }
-    Recording::of(&page, section, &run)
+    Recording::of(&page, sections, &run)
 }
