@@ -52,15 +52,17 @@ pub fn open(path: &Path) -> Result<(File, Header)> {
 /// None does; each that does not is said.
 pub fn connect_to_any(addresses: &[SocketAddr]) -> Result<(OwnedFd, SocketAddr)> {
     for (index, &server) in addresses.iter().enumerate() {
-        // 1. socket: a new one for each try, in the family of the address. A socket whose connect failed is used up.
+        // 1. socket: a new one for each try, in the family of the address. A socket whose connect failed is used up, and
+        //    a machine without IPv6 does not even give one for it.
         let family = if server.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-        let socket =
-            socket(family, SockType::Stream, SockFlag::empty(), SockProtocol::Tcp).context("socket")?;
-
-        // 2. connect: one address after the other. What is left out: not to wait two minutes for one that does not
-        //    answer at all, while the next one would.
-        match connect(socket.as_raw_fd(), &SockaddrStorage::from(server)) {
-            Ok(()) => {}
+        let tried =
+            socket(family, SockType::Stream, SockFlag::empty(), SockProtocol::Tcp).and_then(|socket| {
+                // 2. connect: one address after the other. What is left out: not to wait two minutes for one that does
+                //    not answer at all, while the next one would.
+                connect(socket.as_raw_fd(), &SockaddrStorage::from(server)).map(|()| socket)
+            });
+        let socket = match tried {
+            Ok(socket) => socket,
             Err(errno) if index + 1 < addresses.len() => {
                 warn!("connect {server}: {errno}: on to the next address");
                 continue;
@@ -69,7 +71,7 @@ pub fn connect_to_any(addresses: &[SocketAddr]) -> Result<(OwnedFd, SocketAddr)>
                 "connect {server}: {errno}: nobody listens there; start `cargo run -p part-four-frames` first"
             ),
             Err(errno) => return Err(errno).with_context(|| format!("connect {server}")),
-        }
+        };
         setsockopt(&socket, SendTimeout, &TimeVal::seconds(TIMEOUT)).context("setsockopt SO_SNDTIMEO")?;
         setsockopt(&socket, ReceiveTimeout, &TimeVal::seconds(TIMEOUT)).context("setsockopt SO_RCVTIMEO")?;
         let local: SockaddrStorage = getsockname(socket.as_raw_fd()).context("getsockname")?;
