@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::Write;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -28,6 +29,8 @@ pub struct Check {
     pub pages: Vec<PathBuf>,
     /// Rewrite the pages from what came.
     pub update: bool,
+    /// How many pages play at once; half as many as there are processors if nobody says.
+    pub jobs: Option<NonZero<usize>>,
 }
 
 impl Check {
@@ -64,7 +67,7 @@ impl Check {
         let network = Network::enter()?;
         let stage = Stage { root: self.root.clone(), network: &network, update: self.update, records: false };
         let begun = |page: &Page| say(progress, &format!("playing {}", page.path.display()));
-        let runs = plays::play(&pages, &stage, signals, begun)?;
+        let runs = plays::play(&pages, &stage, self.jobs, signals, begun)?;
         for ((page, mut bodies), run) in pages.iter().zip(bodies).zip(runs) {
             if let Some(mut run) = run {
                 report.run(page, &run, self.update);

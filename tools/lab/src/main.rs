@@ -29,12 +29,13 @@ Usage: lab COMMAND [ARGUMENTS]
 const CHECK_HELP: &str = "\
 Plays each page in real terminals on a private network and compares every line; compares every excerpt with its file.
 
-Usage: lab check [--update] [PAGES...]
+Usage: lab check [--update] [--jobs N] [PAGES...]
 
 Without PAGES: README.md and docs/*.md.
 
 Options:
   --update    rewrite what differs on the pages from what came (also: LAB_UPDATE=1)
+  --jobs N    play N pages at once (otherwise: one for every two processors)
   -h, --help  this text
 
 Environment:
@@ -185,9 +186,15 @@ fn check(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
     let mut update = environment("LAB_UPDATE", "1")?;
     let require = environment("LAB_REQUIRE", "all")?;
     let mut pages = Vec::new();
+    let mut jobs = None;
     while let Some(argument) = next(arguments)? {
         match argument {
             lexopt::Arg::Long("update") => update = true,
+            lexopt::Arg::Long("jobs") => {
+                let value = arguments.value().map_err(usage)?;
+                let needed = || Error::new(format!("--jobs {}: a number above 0 is needed", value.display()));
+                jobs = Some(value.parse().map_err(|_| needed())?);
+            }
             lexopt::Arg::Short('h') | lexopt::Arg::Long("help") => return print(CHECK_HELP),
             lexopt::Arg::Value(page) => pages.push(PathBuf::from(page)),
             other => return Err(usage(other.unexpected())),
@@ -198,7 +205,7 @@ fn check(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
 
     network::close_on_exec()?;
     let signals = Signals::catch()?;
-    let report = Check { root, pages, update }.run(&mut io::stderr(), &signals);
+    let report = Check { root, pages, update, jobs }.run(&mut io::stderr(), &signals);
     if let Some(status) = signals.status() {
         return Ok(ExitCode::from(status));
     }

@@ -1,5 +1,6 @@
-//! Plays many pages side by side, as many as there are processors: each has its own network, its own processes and its
-//! own folder.
+//! Plays many pages side by side: each has its own network, its own processes and its own folder. What they share are the
+//! processors, and a program that is late looks different from one that is not: so each page has two for itself, unless
+//! somebody asks for more pages at once.
 
 use std::collections::VecDeque;
 use std::num::NonZero;
@@ -20,13 +21,14 @@ enum News {
 }
 
 /// Plays the pages that have something to play; `begun` is told when one begins. Gives what each came to, in the order of
-/// the pages; none for a page with nothing to play.
+/// the pages; none for a page with nothing to play. At most `jobs` play at once.
 ///
 /// # Errors
 /// The first error of a play: once it is known, no other page is begun. A signal has come.
 pub fn play(
     pages: &[Page],
     stage: &Stage<'_>,
+    jobs: Option<NonZero<usize>>,
     signals: &Signals,
     mut begun: impl FnMut(&Page) -> Result<()>,
 ) -> Result<Vec<Option<Run>>> {
@@ -35,7 +37,7 @@ pub fn play(
     let (sender, news) = channel();
     thread::scope(|scope| {
         let mut failed = Ok(());
-        for _ in 0..at_once(stage)? {
+        for _ in 0..at_once(stage, jobs)? {
             let (queue, sender) = (&queue, sender.clone());
             thread::Builder::new()
                 .name("pages".to_owned())
@@ -84,11 +86,12 @@ fn work(
 
 /// How many pages may play at once: on the host's own network, and where programs have no processes of their own, they
 /// would meet.
-fn at_once(stage: &Stage<'_>) -> Result<usize> {
+fn at_once(stage: &Stage<'_>, jobs: Option<NonZero<usize>>) -> Result<usize> {
     if stage.network.missing().is_some() || !Processes::start()?.is_private() {
         return Ok(1);
     }
-    Ok(thread::available_parallelism().map_or(1, NonZero::get))
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    Ok(jobs.map_or(processors.div_ceil(2), NonZero::get))
 }
 
 /// The pages that have something to play, as indices, the longest first: what takes long should not begin last.
