@@ -44,7 +44,7 @@ impl Network {
     /// # Errors
     /// When the lock cannot be had or the namespace, already proved possible, is refused.
     pub fn enter() -> Result<Self> {
-        let Some(missing) = probe()? else {
+        let Some(missing) = missing()? else {
             enter_user_namespace()?;
             return Ok(Self::Private);
         };
@@ -114,8 +114,11 @@ pub fn close_on_exec() -> Result<()> {
     Ok(())
 }
 
-/// Whether private networks are to be had: tried by a process of its own.
-fn probe() -> Result<Option<Missing>> {
+/// Why private networks are not to be had, if they are not: tried by a process of its own.
+///
+/// # Errors
+/// The laboratory's own program cannot be run.
+pub fn missing() -> Result<Option<Missing>> {
     let program =
         std::env::current_exe().map_err(|error| Error::of("find the laboratory's own program", error))?;
     let probe = Command::new(&program).arg(PROBE).stdin(Stdio::null()).stdout(Stdio::null()).output();

@@ -114,7 +114,7 @@ pub fn sandbox(script: &str) -> Command {
 /// What this machine lacks for a [`sandbox`], if anything.
 #[must_use]
 pub fn sandbox_missing() -> Option<Missing> {
-    match sandbox("mount --bind / / && exit 0").output() {
+    match sandbox("mount --bind /dev/null /dev/null").output() {
         Ok(output) if output.status.success() => None,
         Ok(output) => Some(Missing {
             what: format!("no private mounts: {}", String::from_utf8_lossy(&output.stderr).trim()),

@@ -5,6 +5,7 @@ pub use harness::{environment, error, missing, network, ordinary, tools};
 
 pub mod book;
 pub mod check;
+pub mod doctor;
 pub mod enter;
 pub mod hosts;
 pub mod location;

@@ -21,6 +21,7 @@ Usage: lab COMMAND [ARGUMENTS]
   play PAGE                    play a page live in this terminal
   observe -- COMMAND...        run any program on a private network and see what it does
   record PAGE                  play a page and write down what happened, as JSON
+  doctor                       what this machine can and cannot do for the book
   enter PID                    a shell on the private network of a running `lab observe`
 
 `lab COMMAND --help` says more. Exit status 2: the laboratory could not work.
@@ -122,6 +123,22 @@ Options:
 Exit status: that of the shell; 2 the laboratory could not work.
 ";
 
+const DOCTOR_HELP: &str = "\
+Tries what the pages of the book take, and says what this machine can do and what it cannot: namespaces, packets, calls,
+terminals, settings of the kernel, each tool with its make and the package that brings the right one; and which blocks
+of which pages would be NOT CHECKED here.
+
+Usage: lab doctor
+
+Options:
+  -h, --help  this text
+
+Environment:
+  LAB_REQUIRE=all  what this machine cannot check is a failure
+
+Exit status: 0 it has looked; 1 something cannot be checked and LAB_REQUIRE=all is set; 2 the laboratory could not work.
+";
+
 fn main() -> ExitCode {
     match run() {
         Ok(code) => code,
@@ -155,6 +172,7 @@ fn run() -> Result<ExitCode> {
         "play" => play(&mut arguments),
         "observe" => observe(&mut arguments),
         "record" => record(&mut arguments),
+        "doctor" => doctor(&mut arguments),
         "enter" => enter(&mut arguments),
         "help" => print(HELP),
         other => Err(Error::new(format!("no command {other}: try lab --help"))),
@@ -288,6 +306,19 @@ fn observe(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
     network::close_on_exec()?;
     let out = anstream::AutoStream::auto(io::stdout());
     lab::show::observe::observe(&command, &here()?, out).map(ExitCode::from)
+}
+
+fn doctor(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
+    let require = environment("LAB_REQUIRE", "all")?;
+    match next(arguments)? {
+        None => {}
+        Some(lexopt::Arg::Short('h') | lexopt::Arg::Long("help")) => return print(DOCTOR_HELP),
+        Some(other) => return Err(usage(other.unexpected())),
+    }
+    network::close_on_exec()?;
+    let findings = lab::doctor::examine(&root(&here()?))?;
+    print(&findings.text)?;
+    Ok(ExitCode::from(u8::from(require && findings.gaps > 0)))
 }
 
 fn enter(arguments: &mut lexopt::Parser) -> Result<ExitCode> {

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use crate::book::block::{Console, Input, Kind};
 use crate::book::page::Page;
 use crate::missing::Missing;
-use crate::network::{self, Network};
+use crate::network;
 use crate::tools;
 
 /// The key ^Z.
@@ -21,11 +21,11 @@ pub fn try_tools(page: &Page) {
     }
 }
 
-/// Why nothing of the page can be played on this network, if that is so. To be asked before the page has changed
-/// anything.
+/// Why nothing of the page can be played, if that is so, where `no_network` says why there is no private network. To
+/// be asked before the page has changed anything.
 #[must_use]
-pub fn lacks_all(page: &Page, network: &Network) -> Option<Missing> {
-    let missing = network.missing()?;
+pub fn lacks_all(page: &Page, no_network: Option<&Missing>) -> Option<Missing> {
+    let missing = no_network?;
     let settings = &page.settings;
     if settings.private || !settings.hosts.hosts.is_empty() {
         return Some(missing.clone());

@@ -193,7 +193,7 @@ impl From<Error> for Stop {
 /// run.
 pub fn play(page: &Page, stage: &Stage<'_>, watcher: &mut dyn Watcher) -> Result<Run> {
     machine::try_tools(page);
-    if let Some(missing) = machine::lacks_all(page, stage.network) {
+    if let Some(missing) = machine::lacks_all(page, stage.network.missing()) {
         let outcomes = page.blocks.iter().map(|block| {
             if block.is_played() { Outcome::NotChecked(missing.clone()) } else { Outcome::NotPlayed }
         });

@@ -14,6 +14,9 @@ use crate::{environment, tools};
 /// The commands of cargo that look for a workspace.
 const OF_A_WORKSPACE: &str = "bench|build|check|clippy|doc|metadata|run|test|tree";
 
+/// What a file of cargo's configuration would decide otherwise.
+const QUIET: &str = "--config term.verbose=false --config term.quiet=true --config term.color='\"never\"'";
+
 /// While it lives, the folder is there.
 #[derive(Debug)]
 pub struct Scratch {
@@ -101,12 +104,17 @@ fn target_of_cargo(root: &Path) -> Option<PathBuf> {
     Some(root.join(target))
 }
 
-/// Cargo, told where the workspace is: the page's folder is not in it.
+/// Cargo, told where the workspace is and how it is configured: the page's folder is not in it.
 fn script(cargo: &Path, root: &Path) -> String {
     let (cargo, manifest) = (quoted(cargo), quoted(&root.join("Cargo.toml")));
+    // Those that cargo finds from the workspace upwards; the nearest has the last word, but for the terminal.
+    let files: Vec<PathBuf> = root.ancestors().map(|place| place.join(".cargo/config.toml")).collect();
+    let files = files.iter().rev().filter(|file| file.is_file());
+    let files = files.map(|file| format!("--config {} ", quoted(file))).collect::<String>();
     format!(
         "#!/bin/sh\ncase ${{1-}} in\n{OF_A_WORKSPACE})\n  command=$1\n  shift\n  \
-         exec {cargo} \"$command\" --manifest-path {manifest} \"$@\" ;;\nesac\nexec {cargo} \"$@\"\n"
+         exec {cargo} \"$command\" --manifest-path {manifest} {files}{QUIET} \"$@\" ;;\nesac\n\
+         exec {cargo} \"$@\"\n"
     )
 }
 
