@@ -91,8 +91,8 @@ pub fn examine(root: &Path) -> Result<Findings> {
     }
     let blocks: usize = pages.iter().map(|page| page.played().count()).sum();
     let rows = reasons.iter().map(|(reason, pages)| {
-        let pages = pages.iter().map(|(page, count)| format!("    {page}: {count}\n"));
-        format!("  {reason}\n{}", pages.collect::<String>())
+        let pages: Vec<String> = pages.iter().map(|(page, count)| format!("    {page}: {count}\n")).collect();
+        format!("  {reason}\n{}", pages.concat())
     });
     section(&mut text, &format!("NOT CHECKED here: {gaps} of the {blocks} blocks that are played"), rows);
     Ok(Findings { text, gaps })

@@ -137,6 +137,16 @@ pub struct Console {
     pub steps: Vec<Step>,
 }
 
+impl Console {
+    /// The commands that are typed, in order.
+    pub fn commands(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().filter_map(|step| match &step.input {
+            Input::Command(command) => Some(command.as_str()),
+            _ => None,
+        })
+    }
+}
+
 /// Something typed and the lines that follow it.
 #[derive(Debug)]
 pub struct Step {

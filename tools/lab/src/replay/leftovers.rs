@@ -3,6 +3,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use crate::missing::Missing;
+
 /// TIME-WAIT in /proc/net/tcp (`include/net/tcp_states.h`).
 const TIME_WAIT: &str = "06";
 
@@ -24,6 +26,21 @@ impl Leftovers {
     pub fn are_shown(&self, line: &str) -> bool {
         let has = |end: &String| line.split_whitespace().any(|word| word == end);
         line.starts_with("TIME-WAIT") && self.0.iter().any(|(local, peer)| has(local) && has(peer))
+    }
+}
+
+impl Leftovers {
+    /// That a command counts rows of the table, of which some are not of this run; the host's network has no other.
+    #[must_use]
+    pub fn spoil(&self, command: &str) -> Option<Missing> {
+        let words = || command.split_whitespace();
+        let counts = command.contains("grep -c") || words().any(|word| word == "wc");
+        let spoilt =
+            !self.0.is_empty() && counts && words().any(|word| word == "ss" || word.ends_with("(ss"));
+        spoilt.then(|| Missing {
+            what: "connections of an earlier run stand in TIME-WAIT, and this counts them".to_owned(),
+            remedy: Some("they go within a minute".to_owned()),
+        })
     }
 }
 
@@ -68,6 +85,10 @@ mod tests {
         assert!(!leftovers.are_shown(&row("ESTAB")));
         assert!(!leftovers.are_shown("TIME-WAIT 0 0 127.0.0.1:1 127.0.0.1:2"));
         assert!(!Leftovers::default().are_shown(&row("TIME-WAIT")));
+        assert!(leftovers.spoil("ss -tanH state time-wait | wc -l").is_some());
+        assert!(leftovers.spoil("ss -tan").is_none());
+        assert!(leftovers.spoil("ss -tanH state close-wait | wc -l").is_none());
+        assert!(Leftovers::default().spoil("ss -tanH | wc -l").is_none());
     }
 
     #[test]

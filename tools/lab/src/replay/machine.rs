@@ -53,16 +53,12 @@ pub fn lacks_all(page: &Page, no_network: Option<&Missing>) -> Option<Missing> {
 /// What the commands and keys of a block take that is not to be had here.
 #[must_use]
 pub fn lacks(console: &Console) -> Option<Missing> {
-    let commands = console.steps.iter().filter_map(|step| match &step.input {
-        Input::Command(command) => Some(command.as_str()),
-        _ => None,
-    });
     // Of a program that ended by a signal or was stopped, each shell speaks in words of its own.
     let shell_speaks = console.exit.is_some_and(|status| status > 128)
         || console.steps.iter().any(|step| step.input == Input::Control(STOP_KEY));
     let bash = shell_speaks.then(|| tools::missing("bash")).flatten();
-    bash.or_else(|| commands.clone().find_map(tools::missing))
-        .or_else(|| commands.clone().any(speaks_ipv6).then(no_ipv6).flatten())
+    bash.or_else(|| console.commands().find_map(tools::missing))
+        .or_else(|| console.commands().any(speaks_ipv6).then(no_ipv6).flatten())
         .or_else(no_terminal)
 }
 

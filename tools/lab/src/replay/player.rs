@@ -197,7 +197,8 @@ impl<'a> Replay<'a> {
     ) -> std::result::Result<(), Stop> {
         let name = &console.terminal;
         let lane = Lane::Terminal(name.clone());
-        if let Some(missing) = machine::lacks(console) {
+        let spoilt = || console.commands().find_map(|command| self.leftovers.spoil(command));
+        if let Some(missing) = machine::lacks(console).or_else(spoilt) {
             return Err(Stop::Missing(missing));
         }
         self.open(name)?;

@@ -110,7 +110,8 @@ fn script(cargo: &Path, root: &Path) -> String {
     // Those that cargo finds from the workspace upwards; the nearest has the last word, but for the terminal.
     let files: Vec<PathBuf> = root.ancestors().map(|place| place.join(".cargo/config.toml")).collect();
     let files = files.iter().rev().filter(|file| file.is_file());
-    let files = files.map(|file| format!("--config {} ", quoted(file))).collect::<String>();
+    let files: Vec<String> = files.map(|file| format!("--config {} ", quoted(file))).collect();
+    let files = files.concat();
     format!(
         "#!/bin/sh\ncase ${{1-}} in\n{OF_A_WORKSPACE})\n  command=$1\n  shift\n  \
          exec {cargo} \"$command\" --manifest-path {manifest} {files}{QUIET} \"$@\" ;;\nesac\n\
