@@ -12,7 +12,7 @@ use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, getsockopt,
     recvmsg, setsockopt, socket, sockopt,
 };
-use nix::{getsockopt_impl, sockopt_impl};
+use nix::{getsockopt_impl, setsockopt_impl, sockopt_impl};
 
 use crate::observe::decode::Decoder;
 use crate::observe::watch::{Source, Watch};
@@ -31,6 +31,15 @@ sockopt_impl!(
     libc::SOL_PACKET,
     libc::PACKET_STATISTICS,
     libc::tpacket_stats
+);
+
+sockopt_impl!(
+    /// Whether packets that leave are passed over; of those on the loopback interface the other half arrives.
+    IgnoreOutgoing,
+    SetOnly,
+    libc::SOL_PACKET,
+    libc::PACKET_IGNORE_OUTGOING,
+    i32
 );
 
 /// A running capture on one interface.
@@ -65,6 +74,9 @@ pub fn capture(interface: Interface, watch: &Watch) -> io::Result<()> {
     // Packets that find the buffer full are lost; most kernels grant more only to the host's root.
     let _ = setsockopt(&socket, sockopt::RcvBufForce, &(16 << 20))
         .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &(16 << 20)));
+    if name == "lo" {
+        let _ = setsockopt(&socket, IgnoreOutgoing, &1); // since Linux 4.20; receive() passes them over as well
+    }
     let buffer = vec![0; LARGEST_FRAME];
     watch.add(Box::new(Packets { socket, interface, index, buffer, decoder: Decoder::new() }));
     Ok(())

@@ -108,12 +108,23 @@ impl Replay<'_> {
         }
     }
 
+    /// Whether any block of the page shows what is seen there: then nothing of it may be missing.
+    fn is_shown(&self, lane: &Lane) -> bool {
+        let shows = |interface| self.page.blocks.iter().any(|block| block.packets() == Some(interface));
+        match lane {
+            Lane::Packets(interface) => shows(interface) || self.stage.records,
+            Lane::Calls(_) | Lane::Terminal(_) => true,
+        }
+    }
+
     /// Puts what was seen into its stream.
     pub(super) fn file(&mut self, event: Event) {
         if let (What::Packet(packet), Lane::Packets(interface)) = (&event.what, &event.lane) {
             self.packets.entry(interface.clone()).or_default().push(Arc::clone(packet));
         }
-        if let What::LeftOut(what) = &event.what {
+        if let What::LeftOut(what) = &event.what
+            && self.is_shown(&event.lane)
+        {
             let sentence = format!("{}: {what}", event.lane);
             self.complain_here(sentence);
         }
