@@ -95,13 +95,14 @@ pub fn no_descriptor_left(design: &Design) {
     }
     server.process.wait_for("warning: accept: ").unwrap();
     // For longer than a second, in which it may try again, nobody is served, and it does not work.
-    let (worked, since) = (server.cpu(), Instant::now());
+    let worked = server.cpu();
     let last = waiting.last_mut().unwrap();
     last.set_read_timeout(Some(Duration::from_millis(1500))).unwrap();
     assert!(last.read(&mut [0]).is_err(), "a client is served without a descriptor");
     last.set_read_timeout(Some(BOUND)).unwrap();
-    let (worked, took) = (server.cpu().saturating_sub(worked), since.elapsed());
-    assert!(worked * 5 < took, "it worked for {worked:?} in {took:?}");
+    let worked = server.cpu().saturating_sub(worked);
+    // Two or three tries are far below it; a server that spins is above it, also where many others want the processor.
+    assert!(worked < Duration::from_millis(30), "it worked for {worked:?} meanwhile");
     drop(first);
     for mut client in waiting {
         let mut echo = [0; 6];
