@@ -5,11 +5,12 @@
 use std::io::ErrorKind::{self, Interrupted, TimedOut, WouldBlock};
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::process::{BOUND, Process};
 
-use crate::server::{Design, exchange, fill, read_to_end, whole};
+use crate::server::{Design, exchange, read_to_end, whole};
 
 pub fn idle_closes_the_silent(design: &Design) {
     let mut server = design.start(&["--idle", "1"]);
@@ -25,8 +26,10 @@ pub fn idle_closes_the_silent(design: &Design) {
 pub fn idle_closes_who_does_not_read(design: &Design) {
     let mut server = design.start(&["--idle", "1"]);
     let mut client = server.served();
-    let _ = fill(&server, &mut client);
+    // It sends as long as there is room, sleeps in send, and ends when it is closed.
+    let writer = thread::spawn(move || while client.write(&[b'x'; 16_384]).is_ok() {});
     server.process.wait_for("warning: Client lost: ").unwrap();
+    writer.join().unwrap();
     assert_eq!(whole(server.client(), b"the next"), b"the next");
     let _ = server.stop();
 }
