@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use harness::process::{Process, installed};
+use harness::private::network;
+use harness::process::{Process, built, installed};
 use part_eight_wire::decode;
-use part_eight_wire::pcap::Writer;
-use support::frames;
+use part_eight_wire::pcap::{Reader, Writer};
+use support::{frames, street};
 
 /// Every name that the decoder uses.
 const NAMES: [&str; 86] = [
@@ -126,6 +127,12 @@ fn once((name, mut values): (&'static str, Vec<String>)) -> (&'static str, Vec<S
     (name, values)
 }
 
+/// The folder of the book's pages.
+const BOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs");
+
+/// A page may take so long on a machine that does other things as well.
+const PLAY: Duration = Duration::from_secs(300);
+
 type Fields = BTreeMap<&'static str, Vec<String>>;
 
 /// What tshark reads in each frame of `file`; it must not complain.
@@ -174,10 +181,99 @@ fn written<'a>(frames: impl Iterator<Item = (usize, &'a [u8])>, folder: &Path) -
 
 #[test]
 fn every_kind_of_frame_is_read_as_tshark_reads_it() {
-    if !installed("tshark", "the decoder beside tshark's").unwrap() {
+    if installed("tshark", "the decoder beside tshark's").unwrap() {
+        are_read_alike(
+            &frames::all().into_iter().map(|(name, frame)| (name.to_owned(), frame)).collect::<Vec<_>>(),
+        );
+    }
+}
+
+/// What is in the files of the book: whole frames, and one from which a byte was stolen.
+#[test]
+fn the_files_of_the_book_are_read_as_tshark_reads_them() {
+    if !installed("tshark", "the files of the book beside tshark").unwrap() {
         return;
     }
-    let (folder, frames) = (tempfile::tempdir().unwrap(), frames::all());
+    let mut frames = Vec::new();
+    for entry in std::fs::read_dir(BOOK).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "pcap") {
+            let file = Reader::new(File::open(&path).unwrap()).unwrap();
+            frames.extend(file.map(|frame| (path.display().to_string(), frame.unwrap().bytes)));
+        }
+    }
+    assert!(frames.len() >= 16, "{}", frames.len());
+    are_read_alike(&frames);
+}
+
+/// What passes between two machines and a router when things fail, as on the failures' page.
+#[test]
+fn what_passes_between_machines_is_read_as_tshark_reads_it() {
+    let name = "what_passes_between_machines_is_read_as_tshark_reads_it";
+    if !installed("tshark", name).unwrap() || !street::network(name) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("here.pcap");
+    let street = street::street();
+    let sniffer = street.here.sniff(&["--quiet", "--write", file.to_str().unwrap()]);
+    for words in [
+        &["--count", "1", "10.67.2.2"][..],
+        &["--count", "1", "fd00:2::2"],
+        &["--count", "1", "--size", "4000", "10.67.2.2"],
+        &["--count", "1", "--size", "4000", "fd00:2::2"],
+        &["--count", "1", "192.0.2.1"],
+        &["--count", "1", "fd00:9::1"],
+    ] {
+        street.here.ping(words).end().unwrap();
+    }
+    street.here.route(&["10.67.2.2"]).end().unwrap();
+    street.here.route(&["fd00:2::2"]).end().unwrap();
+    street.here.send(&["syn", "10.67.2.2:6797"]).end().unwrap();
+    street.here.send(&["udp", "10.67.2.2:6797"]).end().unwrap();
+    sniffer.interrupt().unwrap();
+
+    let frames = Reader::new(File::open(&file).unwrap()).unwrap().map(|frame| frame.unwrap().bytes);
+    let frames: Vec<_> = frames.map(|frame| (name.to_owned(), frame)).collect();
+    assert!(frames.len() > 30, "{}", frames.len());
+    are_read_alike(&frames);
+}
+
+/// Every packet of the pages that show whole sessions: the laboratory plays a page and writes down what passed. (A page
+/// that traces something itself it cannot write down.)
+#[test]
+fn every_packet_of_the_book_is_read_as_tshark_reads_it() {
+    let name = "every_packet_of_the_book_is_read_as_tshark_reads_it";
+    if !["tshark", "strace", "telnet", "nc", "ss"].iter().all(|tool| installed(tool, name).unwrap())
+        || !network(name, &[])
+    {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let lab = built("lab", "lab").unwrap();
+    let mut frames = Vec::new();
+    for page in ["layers", "part-one", "part-two", "part-eight", "part-eight-packets"] {
+        let file = folder.path().join("run.json");
+        let words = ["record", &format!("{BOOK}/{page}.md"), "-o", file.to_str().unwrap()];
+        let ended = Process::start(lab.to_str().unwrap(), &words).unwrap().end_within(PLAY).unwrap();
+        assert!(ended.status.success(), "{page}: {}", ended.errors);
+        let run = std::fs::read_to_string(&file).unwrap();
+        let before = frames.len();
+        for event in run.lines().filter(|event| event.contains("\"kind\":\"packet\"")) {
+            let hex = event.split_once("\"bytes\":\"").unwrap().1.split('"').next().unwrap();
+            let bytes = hex.as_bytes().chunks(2).map(|pair| str::from_utf8(pair).unwrap());
+            frames.push((page.to_owned(), bytes.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()));
+        }
+        assert!(frames.len() > before, "{page} shows packets, and its run has none");
+    }
+    assert!(frames.len() > 100, "{}", frames.len());
+    are_read_alike(&frames);
+}
+
+/// Every field of every frame has the same values here and there, under the same name.
+#[track_caller]
+fn are_read_alike(frames: &[(String, Vec<u8>)]) {
+    let folder = tempfile::tempdir().unwrap();
     let file = written(frames.iter().map(|(_, frame)| (frame.len(), &frame[..])), folder.path());
     let theirs = tshark(&file);
     assert_eq!(theirs.len(), frames.len());

@@ -174,8 +174,16 @@ impl Process {
     ///
     /// # Errors
     /// It does not within [`BOUND`].
-    pub fn end(mut self) -> io::Result<Ended> {
-        let deadline = Instant::now() + BOUND;
+    pub fn end(self) -> io::Result<Ended> {
+        self.end_within(BOUND)
+    }
+
+    /// Waits until the program ends, for a program that may take longer.
+    ///
+    /// # Errors
+    /// It does not within `bound`.
+    pub fn end_within(mut self, bound: Duration) -> io::Result<Ended> {
+        let deadline = Instant::now() + bound;
         loop {
             match self.next(deadline) {
                 Ok(_) => {}
