@@ -12,8 +12,8 @@ use std::time::{Duration, SystemTime};
 
 use harness::private::network;
 use harness::process::{Process, built, installed};
-use part_eight_wire::decode;
 use part_eight_wire::pcap::{Reader, Writer};
+use part_eight_wire::{brief, decode};
 use support::{frames, street};
 
 /// Every name that the decoder uses.
@@ -172,7 +172,7 @@ fn ours(frame: &[u8]) -> (Fields, Fields) {
 /// A file of these frames, each with its length on the wire.
 fn written<'a>(frames: impl Iterator<Item = (usize, &'a [u8])>, folder: &Path) -> PathBuf {
     let path = folder.join("frames.pcap");
-    let mut writer = Writer::new(File::create(&path).unwrap(), 65_535).unwrap();
+    let mut writer = Writer::new(File::create(&path).unwrap(), 262_144).unwrap();
     for (length, frame) in frames {
         writer.frame(SystemTime::UNIX_EPOCH, length, frame).unwrap();
     }
@@ -255,8 +255,15 @@ fn every_packet_of_the_book_is_read_as_tshark_reads_it() {
     for page in ["layers", "part-one", "part-two", "part-eight", "part-eight-packets"] {
         let file = folder.path().join("run.json");
         let words = ["record", &format!("{BOOK}/{page}.md"), "-o", file.to_str().unwrap()];
-        let ended = Process::start(lab.to_str().unwrap(), &words).unwrap().end_within(PLAY).unwrap();
-        assert!(ended.status.success(), "{page}: {}", ended.errors);
+        // Whether a page comes as it is shown is another test's matter: on a busy machine it is played again.
+        let play = || Process::start(lab.to_str().unwrap(), &words).unwrap().end_within(PLAY).unwrap();
+        let mut played = play();
+        for _ in 0..2 {
+            if !played.status.success() {
+                played = play();
+            }
+        }
+        assert!(played.status.success(), "{page}: {}", played.errors);
         let run = std::fs::read_to_string(&file).unwrap();
         let before = frames.len();
         for event in run.lines().filter(|event| event.contains("\"kind\":\"packet\"")) {
@@ -270,6 +277,23 @@ fn every_packet_of_the_book_is_read_as_tshark_reads_it() {
     are_read_alike(&frames);
 }
 
+/// Whether both read the same. Where a checksum cannot be told, tshark is of another mind twice: in a packet that an ICMP
+/// error quotes it leaves the checksum unverified (2), also if all of the packet is there and we find it right (1); and the
+/// first fragment of an IPv6 datagram it calls wrong (0), though most of the datagram is missing (2).
+fn is_alike(field: &str, ours: &Fields, theirs: &Fields) -> bool {
+    let is_status = field.ends_with(".checksum.status");
+    let is_fragment = ours.get("ipv6.fraghdr.more").is_some_and(|more| more == &["1"]);
+    let (ours, theirs) = (ours.get(field), theirs.get(field));
+    ours == theirs
+        || (is_status
+            && ours.is_some_and(|ours| ours == &["1", "1"])
+            && theirs.is_some_and(|theirs| theirs == &["1", "2"]))
+        || (is_fragment
+            && field == "udp.checksum.status"
+            && ours.is_some_and(|ours| ours == &["2"])
+            && theirs.is_some_and(|theirs| theirs == &["0"]))
+}
+
 /// Every field of every frame has the same values here and there, under the same name.
 #[track_caller]
 fn are_read_alike(frames: &[(String, Vec<u8>)]) {
@@ -281,12 +305,13 @@ fn are_read_alike(frames: &[(String, Vec<u8>)]) {
     for ((name, frame), theirs) in frames.iter().zip(&theirs) {
         let (ours, damaged) = ours(frame);
         assert!(damaged.is_empty(), "{name}");
-        for field in NAMES.iter().filter(|field| ours.get(*field) != theirs.get(*field)) {
+        for field in NAMES.iter().filter(|field| !is_alike(field, &ours, theirs)) {
             let _ = writeln!(
                 differences,
-                "{name}: {field}: {:?}, tshark {:?}",
+                "{name}: {field}: {:?}, tshark {:?} in {}",
                 ours.get(field),
-                theirs.get(field)
+                theirs.get(field),
+                brief::line(&decode::frame(frame))
             );
         }
     }

@@ -80,13 +80,13 @@ impl Reader<'_> {
     /// Says of the row before that it is a checksum, with its verdict, under Wireshark's names for both.
     pub(super) fn checksum(&mut self, what: &str, found: u16, verdict: Verdict, names: [&'static str; 2]) {
         let (words, status) = match verdict {
-            // An ICMP error quotes the beginning; what is behind it would be needed.
-            _ if self.quoted && verdict != Verdict::Right => (String::new(), 2),
             Verdict::Right => (": right".to_owned(), 1),
             Verdict::Wrong(right) => (format!(": wrong, {right:#06x} would be right"), 0),
             Verdict::Unfinished(right) => {
                 (format!(": not finished, the addresses' part only; {right:#06x} would be right"), 0)
             }
+            // An ICMP error quotes the beginning; what is behind it would be needed.
+            Verdict::Unknown if self.quoted => (String::new(), 2),
             Verdict::Unknown => (": not checked, a part of the bytes is missing".to_owned(), 2),
         };
         let [name, of_status] = names;
