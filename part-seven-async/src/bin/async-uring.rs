@@ -266,7 +266,8 @@ impl Server {
     fn finish(mut self, gate: &mut Gate) -> Result<()> {
         let now = Instant::now();
         self.clients.iter_mut().flatten().for_each(|client| client.active = now);
-        while self.present > 0 && now.elapsed() < GRACE {
+        // The accept must be gone as well: it holds the listener, and with it the address.
+        while (self.present > 0 || self.accepting) && now.elapsed() < GRACE {
             self.turn(Some(QUIET / 4), gate)?;
             self.end_silent(QUIET, || Ok(()))?;
         }
