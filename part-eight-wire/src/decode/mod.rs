@@ -1,6 +1,6 @@
 //! The decoder: a frame in, its headers out, field by field.
 //!
-//! Begin with [`ethernet`](mod@ethernet), which says what is inside, and go on with the file of that name. Each reads
+//! Begin with `ethernet`, which says what is inside, and go on with the file of that name. Each reads
 //! its header from left to right, and each line of it is one field: how many bytes, what they mean, and the name that
 //! Wireshark has for it. Whatever comes in, the rows that come out hold every byte of the frame once, in order.
 

@@ -8,5 +8,6 @@ pub mod order;
 mod output;
 pub mod packet;
 pub mod recording;
+mod renamed;
 pub mod state;
 pub mod table;

@@ -24,11 +24,12 @@ use serde::{Deserialize, Serialize};
 use crate::book::page::Page;
 use crate::book::section;
 use crate::error::{Error, Result};
-use crate::record::call::{Call, Descriptor};
+use crate::record::call::Call;
 use crate::record::event::{Lane, What};
 use crate::record::flow::Number;
 use crate::record::order::Ordered;
-use crate::record::packet::{Headers, Packet};
+use crate::record::packet::Packet;
+use crate::record::renamed::{process, rename, rename_packet, renamed};
 use crate::record::state::{Socket, states};
 use crate::record::table::Row;
 use crate::replay::renaming::Renaming;
@@ -372,45 +373,6 @@ fn recorded(
         What::LeftOut(text) => Recorded::LeftOut { text: format!("{place}: {text}") },
         What::Call(_) | What::Partial(_) | What::Closed => return None,
     })
-}
-
-fn process(number: u32, renaming: &mut Renaming) -> u32 {
-    let renamed = renaming.adopt(&format!("pid {number}"));
-    renamed.strip_prefix("pid ").and_then(|number| number.parse().ok()).unwrap_or(number)
-}
-
-fn renamed(address: SocketAddr, renaming: &mut Renaming) -> SocketAddr {
-    renaming.adopt(&address.to_string()).parse().unwrap_or(address)
-}
-
-fn rename(descriptor: &mut Descriptor, renaming: &mut Renaming) {
-    descriptor.local = descriptor.local.map(|local| renamed(local, renaming));
-    descriptor.peer = descriptor.peer.map(|peer| renamed(peer, renaming));
-}
-
-/// The ports in its headers, and in their bytes.
-fn rename_packet(packet: &mut Packet, renaming: &mut Renaming) {
-    let (from, to) = match &mut packet.headers {
-        Headers::Tcp(tcp) => (&mut tcp.from, &mut tcp.to),
-        Headers::Udp { from, to } => (from, to),
-        Headers::Icmp { message, .. } => {
-            *message = renaming.adopt(message);
-            return;
-        }
-        Headers::Fragment { .. } | Headers::Other { .. } => return,
-    };
-    *from = renamed(*from, renaming);
-    *to = renamed(*to, renaming);
-    let ports = [from.port().to_be_bytes(), to.port().to_be_bytes()].concat();
-    // Ethernet's header, then that of IPv4 with its length in words, or of IPv6 without extensions.
-    let ip = match packet.bytes.get(14).map(|first| (first >> 4, first & 0xf)) {
-        Some((4, words)) => usize::from(words) * 4,
-        Some((6, _)) => 40,
-        _ => return,
-    };
-    if let Some(place) = packet.bytes.get_mut(14 + ip..14 + ip + ports.len()) {
-        place.copy_from_slice(&ports);
-    }
 }
 
 /// Anything that is data, as JSON.
