@@ -1,47 +1,20 @@
 //! Tasks: futures that are polled again whenever somebody has woken them.
 
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::mem;
-use std::ops::Deref;
 use std::pin::{Pin, pin};
-use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use nix::sys::epoll::EpollEvent;
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::eventfd::EventFd;
 
-use super::reactor::Reactor;
-use super::time::Timers;
-
-/// The runtime. A clone is the same one.
-#[derive(Clone)]
-pub struct Runtime(Rc<Parts>);
-
-/// The tasks, and the two who wake them.
-pub struct Parts {
-    /// By number. A task that is being polled is not in its place.
-    tasks: RefCell<Vec<Option<Task>>>,
-    /// The numbers that are nobody's any more.
-    free: RefCell<Vec<usize>>,
-    ready: Arc<Ready>,
-    pub(crate) reactor: Reactor,
-    pub(super) timers: Timers,
-}
-
-impl Deref for Runtime {
-    type Target = Parts;
-
-    fn deref(&self) -> &Parts {
-        &self.0
-    }
-}
+use super::Runtime;
 
 /// A future, and the waker that it leaves with whomever it waits for.
-struct Task {
+pub(super) struct Task {
     future: Pin<Box<dyn Future<Output = ()>>>,
     waker: Waker,
 }
@@ -50,18 +23,6 @@ struct Task {
 const MAIN: usize = 0;
 
 impl Runtime {
-    /// A runtime without tasks.
-    ///
-    /// # Errors
-    /// What `eventfd(2)`, `epoll_create1(2)` and `epoll_ctl(2)` list.
-    pub fn new() -> nix::Result<Self> {
-        let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
-        let ready = Arc::new(Ready { numbers: Mutex::default(), asleep: AtomicBool::new(false), event });
-        let (tasks, free) = (RefCell::new(vec![None]), RefCell::default());
-        let reactor = Reactor::new(Arc::clone(&ready))?;
-        Ok(Self(Rc::new(Parts { tasks, free, ready, reactor, timers: Timers::default() })))
-    }
-
     /// One more task. It is first polled when the one that is running now waits.
     pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         let number = self.free.borrow_mut().pop().unwrap_or_else(|| {
@@ -134,7 +95,7 @@ pub async fn yield_now() {
 
 /// The numbers of the tasks that were woken and not polled since. Wakers may be on other threads, hence the lock.
 pub(super) struct Ready {
-    numbers: Mutex<Vec<usize>>,
+    pub(super) numbers: Mutex<Vec<usize>>,
     /// Whether the reactor sleeps, or is about to: then it must be woken, too.
     pub(super) asleep: AtomicBool,
     /// What wakes it.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 
-use super::task::Runtime;
+use super::Runtime;
 
 /// Who waits for which moment. The number tells apart those who wait for the same one.
 #[derive(Default)]
