@@ -61,11 +61,11 @@ pub fn network(test: &str, settings: &[&str]) -> bool {
     false
 }
 
-/// As [`network`], for a test that relies on nothing but these settings: where the kernel has them already, it runs
+/// As [`network()`], for a test that relies on nothing but these settings: where the kernel has them already, it runs
 /// right where it is. So it is checked on a machine without private networks, too, unless that has other settings.
 ///
 /// # Panics
-/// As [`network`].
+/// As [`network()`].
 #[must_use]
 #[track_caller]
 pub fn settings(test: &str, settings: &[&str]) -> bool {

@@ -15,7 +15,6 @@
 //! latency may be read off it: a traced program takes milliseconds for what takes it microseconds.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::SystemTime;
 
