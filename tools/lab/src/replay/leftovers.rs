@@ -35,8 +35,11 @@ impl Leftovers {
     pub fn spoil(&self, command: &str) -> Option<Missing> {
         let words = || command.split_whitespace();
         let counts = command.contains("grep -c") || words().any(|word| word == "wc");
-        let spoilt =
-            !self.0.is_empty() && counts && words().any(|word| word == "ss" || word.ends_with("(ss"));
+        // `state close-wait` shows that state alone.
+        let state = words().skip_while(|word| *word != "state").nth(1);
+        let shows = state.is_none_or(|state| state == "time-wait")
+            && words().any(|word| word == "ss" || word.ends_with("(ss"));
+        let spoilt = !self.0.is_empty() && counts && shows;
         spoilt.then(|| Missing {
             what: "connections of an earlier run stand in TIME-WAIT, and this counts them".to_owned(),
             remedy: Some("they go within a minute".to_owned()),
