@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::future::{pending, poll_fn};
 use std::io;
 use std::net::SocketAddr;
@@ -24,6 +25,7 @@ use part_six_connections::tally::Tally;
 use part_six_connections::{BUFFER, GRACE, PAUSE, QUIET};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time;
@@ -35,8 +37,29 @@ use crate::runtime::{First, race};
 /// As many places as there can be clients, and more than there are descriptors.
 const NO_LIMIT: usize = 1 << 24;
 
+/// How many descriptors tokio and the listener need.
+const DESCRIPTORS: usize = 8;
+
 /// How long the queue of connections may be. The kernel shortens it to what the system allows (`net.core.somaxconn`).
 const QUEUE: u32 = 65_535;
+
+/// A runtime whose tasks are polled by so many threads; by none but this one for 0.
+///
+/// # Errors
+/// There are no descriptors for it. tokio would panic where it has none left for its signals, so they are asked for first.
+pub fn runtime(workers: usize) -> Result<Runtime> {
+    let wanted = (0..DESCRIPTORS).map(|_| {
+        File::open("/dev/null")
+            .map_err(named)
+            .context("open /dev/null: tokio wants 8 descriptors, see ulimit -n")
+    });
+    drop(wanted.collect::<Result<Vec<_>>>()?);
+    let mut builder = match workers {
+        0 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    builder.worker_threads(workers.max(1)).enable_all().build().map_err(named).context("start tokio")
+}
 
 /// Listens, and gives each client to `task`, which becomes a task of its own; until the stop.
 ///

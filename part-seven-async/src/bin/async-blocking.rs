@@ -11,10 +11,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use common::arguments::{Arguments, Error, number};
 use common::program;
-use part_seven_async::tokio_clients::{Client, serve};
+use part_seven_async::tokio_clients::{Client, runtime, serve};
 use part_six_connections::limits;
 use part_six_connections::options::Options;
-use tokio::runtime::Builder;
 use tokio::task::spawn_blocking;
 
 const HELP: &str = "\
@@ -68,11 +67,7 @@ fn arguments(words: &mut Arguments) -> Result<(Options, How), Error> {
 
 fn run(options: Options, how: How) -> Result<()> {
     limits::raise_descriptors();
-    let mut builder = match how.workers {
-        0 => Builder::new_current_thread(),
-        _ => Builder::new_multi_thread(),
-    };
-    let runtime = builder.worker_threads(how.workers.max(1)).enable_all().build().context("start tokio")?;
+    let runtime = runtime(how.workers)?;
     runtime.block_on(serve(options, move |mut client| async move {
         let ended = echo(&mut client, how).await;
         client.left(ended);

@@ -5,13 +5,12 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use common::arguments::{Arguments, Error, number};
 use common::program;
-use part_seven_async::tokio_clients::{Client, serve};
+use part_seven_async::tokio_clients::{Client, runtime, serve};
 use part_six_connections::limits;
 use part_six_connections::options::Options;
-use tokio::runtime::Builder;
 
 const HELP: &str = "\
 Echoes all clients, each in a task on tokio, until Ctrl-C or SIGTERM. Part seven of
@@ -52,11 +51,7 @@ fn arguments(words: &mut Arguments) -> Result<(Options, usize), Error> {
 
 fn run(options: Options, workers: usize) -> Result<()> {
     limits::raise_descriptors();
-    let mut builder = match workers {
-        0 => Builder::new_current_thread(),
-        _ => Builder::new_multi_thread(),
-    };
-    let runtime = builder.worker_threads(workers.max(1)).enable_all().build().context("start tokio")?;
+    let runtime = runtime(workers)?;
     runtime.block_on(serve(options, |mut client| async move {
         let ended = echo(&mut client).await;
         // Part one's last call, close, is made here: at the end of the task.
