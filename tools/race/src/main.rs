@@ -128,7 +128,7 @@ fn race(options: &Options) -> Result<()> {
     info!("{}", machine.line());
 
     let mut report = Report { machine, size: options.size, counter, lacks, check: None, fields: Vec::new() };
-    let mut meter = measure::Meter::new(options, counter, entrants.len())?;
+    let mut meter = measure::Meter::new(options, counter, &entrants)?;
     report.check = Some(meter.check_generator(&entrants, folder.path())?);
     for &connections in &options.connections {
         let field = meter.measure(&entrants, connections, folder.path())?;

@@ -54,13 +54,14 @@ impl<'a> Meter<'a> {
     ///
     /// # Errors
     /// There are not so many.
-    pub fn new(options: &'a Options, counter: Option<Counter>, entrants: usize) -> Result<Self> {
+    pub fn new(options: &'a Options, counter: Option<Counter>, entrants: &[Entrant]) -> Result<Self> {
         let (_, allowed) = getrlimit(Resource::RLIMIT_NOFILE).context("getrlimit")?;
         let most = options.connections.iter().max().copied().unwrap_or_default();
-        let needed = (most + 8) * entrants + 64;
+        let with_most = entrants.iter().filter(|entrant| most <= entrant.most).count();
+        let needed = (most + 4) * with_most + 64;
         ensure!(
             allowed >= needed as u64,
-            "{most} connections to each of {entrants} servers need {needed} descriptors, and {allowed} are allowed (ulimit \
+            "{most} connections to each of {with_most} servers need {needed} descriptors, and {allowed} are allowed (ulimit \
              -Hn): ask for fewer with --connections or --only"
         );
         setrlimit(Resource::RLIMIT_NOFILE, allowed, allowed).context("setrlimit")?;
@@ -70,7 +71,7 @@ impl<'a> Meter<'a> {
         }
         processors.as_generator()?;
         let turns =
-            options.connections.iter().map(|&connections| options.rounds(connections) * entrants).sum();
+            options.connections.iter().map(|&connections| options.rounds(connections) * entrants.len()).sum();
         Ok(Self { options, counter, processors, begun: Instant::now(), turns: (0, turns) })
     }
 
@@ -200,7 +201,7 @@ impl<'a> Meter<'a> {
             ("", _) | (_, 0) => String::new(),
             _ => {
                 #[expect(clippy::cast_precision_loss, reason = "thousands of turns")]
-                let left = self.begun.elapsed().mul_f64((all - done) as f64 / done as f64);
+                let left = self.begun.elapsed().mul_f64(all.saturating_sub(done) as f64 / done as f64);
                 format!(", about {} s left", left.as_secs() + 1)
             }
         };
