@@ -92,8 +92,8 @@ and packet sockets on it (CAP_NET_RAW), which elsewhere takes root.
 Usage: lab observe [--] COMMAND [ARGUMENTS...]
 
 What you type goes, line by line, to the shell of a second terminal on the same network: start a client there, and talk
-to your server. ^D closes the second terminal, ^C ends COMMAND. The first line names the command that joins from another
-window.
+to your server. ^D closes the second terminal, ^C ends COMMAND. What COMMAND leaves behind when it ends, as a daemon does,
+is watched until ^C. The first line names the command that joins from another window.
 
   cargo run -p lab -- observe -- cargo run -p part-one-server
   telnet 127.0.0.1 6797

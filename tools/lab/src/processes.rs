@@ -62,6 +62,19 @@ impl Processes {
         matches!(self.0, Kind::Private { .. })
     }
 
+    /// How many programs live in here, of no session that one of `leaders` began, and but for those who watch. Nobody
+    /// is counted among all others.
+    #[must_use]
+    pub fn living(&self, leaders: &[u32]) -> usize {
+        let Kind::Private { first, .. } = &self.0 else { return 0 };
+        let ours = namespace_of(first.id());
+        let Ok(entries) = std::fs::read_dir("/proc") else { return 0 };
+        let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+        pids.filter(|pid| *pid != first.id() && ours.is_some() && namespace_of(*pid) == ours)
+            .filter(|pid| is_program(*pid, leaders))
+            .count()
+    }
+
     /// Does `work`, which starts a program, so that the program lives in here. It runs on a thread of its own, since
     /// no thread that has entered comes back.
     ///
@@ -92,6 +105,22 @@ impl Drop for Processes {
             Kind::Adopted => end_descendants(),
         }
     }
+}
+
+/// The process namespace that a process is in.
+fn namespace_of(pid: u32) -> Option<std::path::PathBuf> {
+    std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok()
+}
+
+/// Whether the process runs, is no tracer of ours, and is in no session of `leaders`.
+fn is_program(pid: u32, leaders: &[u32]) -> bool {
+    // proc_pid_stat(5): pid (comm) state ppid pgrp session; comm may hold spaces and parentheses.
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let Some((name, rest)) = stat.rsplit_once(')') else { return false };
+    let mut fields = rest.split_whitespace();
+    let runs = !matches!(fields.next(), None | Some("Z" | "X"));
+    let session = fields.nth(2).and_then(|session| session.parse().ok());
+    runs && !name.ends_with("(strace") && session.is_some_and(|session: u32| !leaders.contains(&session))
 }
 
 /// A namespace and its first process, which is the laboratory's own program.

@@ -128,6 +128,13 @@ impl Session {
         Ok(Location { processes, hosts: &self.hosts, host, capabilities })
     }
 
+    /// How many programs live on beside those of the terminal `name`.
+    #[must_use]
+    pub fn living_beside(&self, name: &str) -> usize {
+        let leaders: Vec<u32> = self.terminals.get(name).map(Terminal::leader).into_iter().collect();
+        self.processes.as_ref().map_or(0, |processes| processes.living(&leaders))
+    }
+
     /// Whether there is a terminal of this name.
     #[must_use]
     pub fn is_open(&self, name: &str) -> bool {

@@ -141,6 +141,12 @@ impl Terminal {
         self.write(&[key])
     }
 
+    /// The process that leads the terminal's session: its shell or program.
+    #[must_use]
+    pub fn leader(&self) -> u32 {
+        self.shell.id()
+    }
+
     /// The exit status of the shell, or of the program that [`Self::run`] started, once it has ended.
     ///
     /// # Errors

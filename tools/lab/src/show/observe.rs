@@ -65,6 +65,8 @@ pub fn observe(command: &[OsString], here: &Path, out: impl Write) -> Result<u8>
     let network = Network::enter()?;
     if matches!(network, Network::Private) {
         network::fresh()?;
+        // Every port is free, those below 1024 too (ip(7)).
+        network::set("net.ipv4.ip_unprivileged_port_start", "0")?;
     }
     let signals = Signals::catch()?;
     let mut lanes = Lanes::new(out, &[COMMAND, SECOND]);
@@ -157,6 +159,7 @@ impl Observation {
     fn run(mut self, lanes: &mut Lanes<impl Write>, signals: &Signals) -> Result<u8> {
         let mut ended: Option<(u8, Instant)> = None;
         let mut interrupted: Option<Instant> = None;
+        let mut said = false;
         let mut last_event = Instant::now();
         loop {
             if self.see(lanes)? {
@@ -177,6 +180,18 @@ impl Observation {
             if ended.is_none() {
                 let status = self.session.status(COMMAND)?;
                 ended = status.map(|status| (exit_code(status), Instant::now()));
+            }
+            if ended.is_some() && self.is_quiet(last_event) {
+                let living = self.session.living_beside(SECOND);
+                if living > 0 && !said {
+                    said = true;
+                    let text =
+                        format!("COMMAND has ended, and left {living} running: watched until you press ^C");
+                    lanes.aside(&text).map_err(not_shown)?;
+                }
+                if living > 0 {
+                    continue;
+                }
             }
             match (ended, interrupted) {
                 (Some((code, at)), _) if self.is_quiet(last_event) || at.elapsed() > GRACE => {
