@@ -99,16 +99,25 @@ impl Page {
 
     /// The commands that the page types, in order.
     pub fn commands(&self) -> impl Iterator<Item = &str> {
-        self.blocks
-            .iter()
-            .flat_map(|block| match &block.kind {
-                Kind::Console(console) => console.steps.as_slice(),
-                _ => &[],
-            })
-            .filter_map(|step| match &step.input {
-                Input::Command(command) => Some(command.as_str()),
+        self.typed().map(|(_, command)| command)
+    }
+
+    /// The commands that the page types into this terminal, in order.
+    pub fn commands_in(&self, terminal: &str) -> impl Iterator<Item = &str> {
+        self.typed().filter(move |(name, _)| *name == terminal).map(|(_, command)| command)
+    }
+
+    fn typed(&self) -> impl Iterator<Item = (&str, &str)> {
+        let consoles = self.blocks.iter().filter_map(|block| match &block.kind {
+            Kind::Console(console) => Some(console),
+            _ => None,
+        });
+        consoles.flat_map(|console| {
+            console.steps.iter().filter_map(|step| match &step.input {
+                Input::Command(command) => Some((console.terminal.as_str(), command.as_str())),
                 _ => None,
             })
+        })
     }
 
     fn add_block(&mut self, source: &[&str], line: usize, kind: &CodeBlockKind<'_>, body: &str) {

@@ -189,7 +189,7 @@ impl Flows {
                         stream.sends.pop_front();
                     }
                 } else if ends {
-                    stream.ended = Some(me);
+                    stream.ended.get_or_insert(me);
                 }
             }
             _ => {}

@@ -136,6 +136,14 @@ impl Order {
     /// Finds the place of what has been told, if all of its causes have been told as well.
     fn settle(&mut self, all: bool) {
         let round = self.round;
+        let begun: Vec<(Lane, u32, SystemTime)> = self
+            .waiting
+            .iter()
+            .filter_map(|waiting| match &waiting.event.what {
+                What::Call(call) => Some((waiting.event.lane.clone(), call.thread, call.began)),
+                _ => None,
+            })
+            .collect();
         for waiting in &mut self.waiting {
             if waiting.is_settled || (waiting.round + 2 > round && !all) {
                 continue;
@@ -145,7 +153,17 @@ impl Order {
                 What::Call(call) if call.result.is_some() => {
                     let woke = self.flows.woke(call);
                     let ran = call.began.checked_add(call.took).unwrap_or(call.began);
+                    // Its thread's next call is the latest that it can have returned: what came after woke it not.
+                    let next = begun
+                        .iter()
+                        .filter(|(lane, thread, began)| {
+                            *thread == call.thread && *began > call.began && *lane == waiting.event.lane
+                        })
+                        .map(|(_, _, began)| *began)
+                        .min();
+                    let woke = woke.filter(|woke| next.is_none_or(|next| woke.at <= next));
                     let returned = woke.map_or(ran, |woke| ran.max(woke.at));
+                    let returned = next.map_or(returned, |next| returned.min(next));
                     call.returned = Some(returned);
                     if call.waits() {
                         waiting.event.at = returned;

@@ -250,7 +250,9 @@ impl<'a> Replay<'a> {
             return Err(Stop::Missing(missing.clone()));
         }
         let mut prefix = self.scratch.words();
-        if !traces.is_empty() || self.stage.records {
+        // A program under strace cannot be traced twice.
+        let traces_itself = self.page.commands_in(name).any(|command| command.contains("strace"));
+        if !traces.is_empty() || (self.stage.records && !traces_itself) {
             let also: Vec<String> = traces.iter().flat_map(|console| console.calls.clone()).collect();
             match self.session.trace(name, &also)? {
                 Ok(words) => prefix.extend(words),
