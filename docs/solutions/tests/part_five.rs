@@ -26,11 +26,11 @@ fn type_line(process: &mut Process, line: &str) {
     writeln!(process.child().stdin.as_mut().unwrap(), "{line}").unwrap();
 }
 
-/// Two ends of a connection, and where the one that connected is.
+/// Two ends of a connection, and where they are: the one that connected, the one that accepted.
 struct Ends {
     server: Process,
     client: Process,
-    client_port: u16,
+    ports: (u16, u16),
 }
 
 impl Ends {
@@ -41,7 +41,7 @@ impl Ends {
         let from = client.wait_for("Connected from ").unwrap();
         let from: SocketAddr = from.split(' ').next().unwrap().parse().unwrap();
         server.wait_for("Accepted ").unwrap();
-        Self { server, client, client_port: from.port() }
+        Self { server, client, ports: (from.port(), address.port()) }
     }
 
     /// Types `client: send bye` and the like, one after another; gives the last answer of the server.
@@ -63,7 +63,7 @@ impl Ends {
     fn states(&self, wanted: impl Fn(&[&'static str]) -> bool) -> Vec<&'static str> {
         let begun = Instant::now();
         loop {
-            let states = states_of(self.client_port);
+            let states = states_of(self.ports);
             if wanted(&states) || begun.elapsed() > Duration::from_secs(2) {
                 return states;
             }
@@ -72,8 +72,8 @@ impl Ends {
     }
 }
 
-/// The states of all rows with this port at one end: of the end that has it first.
-fn states_of(port: u16) -> Vec<&'static str> {
+/// The states of the rows of the connection between these ports: of the end that has the first one before the other's.
+fn states_of(ports: (u16, u16)) -> Vec<&'static str> {
     let names = [
         "",
         "ESTAB",
@@ -88,12 +88,19 @@ fn states_of(port: u16) -> Vec<&'static str> {
         "LISTEN",
         "CLOSING",
     ];
-    let port = format!(":{port:04X}");
+    let mut rows = rows(ports);
+    rows.extend(self::rows((ports.1, ports.0)));
+    rows.into_iter().map(|state| names[state]).collect()
+}
+
+/// The states, as numbers, of the rows whose own port is the first and whose peer's is the second.
+fn rows((own, peer): (u16, u16)) -> Vec<usize> {
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let (own, peer) = (format!(":{own:04X}"), format!(":{peer:04X}"));
     let rows = table.lines().skip(1).map(|row| row.split_whitespace().collect::<Vec<_>>());
-    let mut rows: Vec<_> = rows.filter(|row| row[1].ends_with(&port) || row[2].ends_with(&port)).collect();
-    rows.sort_by_key(|row| !row[1].ends_with(&port));
-    rows.iter().map(|row| names[usize::from_str_radix(row[3], 16).unwrap()]).collect()
+    rows.filter(|row| row[1].ends_with(&own) && row[2].ends_with(&peer))
+        .map(|row| usize::from_str_radix(row[3], 16).unwrap())
+        .collect()
 }
 
 #[test]
@@ -120,22 +127,15 @@ fn exercise_between_1_no_time_wait_on_your_side() {
         if end != "0 bytes, the end" {
             return Err(format!("the server's recv says {end}").into());
         }
-        let client = states_of(ends.client_port);
-        // One row is the server's; a client's row would stand before it.
-        if client != ["TIME-WAIT"] || !is_servers(ends.client_port) {
+        let client = states_of(ends.ports);
+        // The one row is the server's.
+        if client != ["TIME-WAIT"] || !rows(ends.ports).is_empty() {
             return Err(format!("the client's end is in {}", client.first().unwrap_or(&"no state")).into());
         }
         Ok(())
     };
     exercise(&first.as_slice(), "the client's end is in TIME-WAIT", &answer.as_slice(), check);
     exercise(&reset.as_slice(), "the server's recv says ECONNRESET", &answer.as_slice(), check);
-}
-
-/// Whether the first row of the connection is the server's: its own port is not the client's.
-fn is_servers(port: u16) -> bool {
-    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-    let port = format!(":{port:04X}");
-    !table.lines().skip(1).any(|row| row.split_whitespace().nth(1).unwrap().ends_with(&port))
 }
 
 #[test]
