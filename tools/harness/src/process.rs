@@ -294,6 +294,17 @@ pub fn installed(program: &str, what: &str) -> Result<bool, Missing> {
     }
 }
 
+/// Whether this process is root, as the check `what` needs; for anybody else it is named as not made. That is no gap of
+/// the machine, so that `LAB_REQUIRE=all` does not turn it into a failure: it is for a run as root to demand it.
+#[must_use]
+pub fn is_root(what: &str) -> bool {
+    let is_root = nix::unistd::geteuid().is_root();
+    if !is_root {
+        let _ = writeln!(io::stderr().lock(), "NOT CHECKED {what}: it takes root");
+    }
+    is_root
+}
+
 /// Says that the check `what` was not made on this machine, on standard error, past the test runner's capture.
 ///
 /// # Errors
