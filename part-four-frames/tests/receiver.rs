@@ -269,7 +269,8 @@ fn a_folder_that_is_none() {
 fn an_address_that_is_taken() {
     let folder = tempdir().unwrap();
     let (_receiver, address) = receiver(folder.path(), &[]);
-    let ended = run(RECEIVER, &[&address.to_string(), folder.path().to_str().unwrap()]);
+    let address = address.to_string();
+    let ended = run(RECEIVER, &[address.as_str(), folder.path().to_str().unwrap()]);
     assert_eq!(ended.status.code(), Some(1));
     assert_eq!(
         ended.errors,

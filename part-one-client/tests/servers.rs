@@ -48,7 +48,7 @@ fn socat_echoes_by_cat() {
     }
     let host = own_loopback();
     let listen = format!("TCP-LISTEN:6798,bind={host},reuseaddr");
-    let server = Process::start("socat", &[&listen, "EXEC:cat"]).unwrap();
+    let server = Process::start("socat", &[listen.as_str(), "EXEC:cat"]).unwrap();
     let ended = client(&format!("{host}:6798"));
     assert_eq!(ended.lines[6], "str repr: \"Hello\"");
     assert_eq!((ended.errors.as_str(), ended.status.code()), ("", Some(0)));

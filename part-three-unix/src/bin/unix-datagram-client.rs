@@ -14,8 +14,10 @@ use common::stop::{Stop, Woken};
 use common::{Dump, program};
 use nix::errno::Errno;
 use nix::poll::PollFlags;
+#[cfg(target_os = "linux")]
+use nix::sys::socket::bind;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr};
-use nix::sys::socket::{bind, connect, getsockname, recv, send, socket};
+use nix::sys::socket::{connect, getsockname, recv, send, socket};
 use part_three_unix::address::{Shown, address};
 use part_three_unix::socket_file::bind_file;
 use tracing::info;
