@@ -62,9 +62,19 @@ pub enum Kind {
         /// What is written; several numbers stand apart by spaces.
         value: String,
     },
-    /// Excused with a reason, ` ```console norun="why" `; a drawing, ` ```text figure `; or of a language that nobody
-    /// runs.
-    Unchecked,
+    /// Nothing is run for it, and nothing compared.
+    Unchecked(Unchecked),
+}
+
+/// Why nothing is compared with a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unchecked {
+    /// Excused with a reason: ` ```console norun="why" `
+    Excused(String),
+    /// A drawing: ` ```text figure `
+    Figure,
+    /// Of a language that nobody runs.
+    Language(String),
 }
 
 /// Which packet a block shows.
@@ -173,7 +183,7 @@ impl Block {
     /// Whether something is run for this block.
     #[must_use]
     pub fn is_played(&self) -> bool {
-        !matches!(self.kind, Kind::Excerpt { .. } | Kind::Unchecked)
+        !matches!(self.kind, Kind::Excerpt { .. } | Kind::Unchecked(_))
     }
 
     /// The stream that the block consumes from.
@@ -188,7 +198,7 @@ impl Block {
             | Kind::Link { .. }
             | Kind::Setting { .. }
             | Kind::Excerpt { .. }
-            | Kind::Unchecked => None,
+            | Kind::Unchecked(_) => None,
         }
     }
 
@@ -214,7 +224,7 @@ impl Block {
             | Kind::Payload(interface, _)
             | Kind::Link { interface, .. } => (interface.host.as_str(), Some(interface.name.as_str())),
             Kind::Setting { host, .. } => (host.as_str(), None),
-            Kind::Excerpt { .. } | Kind::Unchecked => return Ok(()),
+            Kind::Excerpt { .. } | Kind::Unchecked(_) => return Ok(()),
         };
         match hosts.host(host) {
             None if hosts.hosts.is_empty() && host.is_empty() => Ok(()),
@@ -243,7 +253,7 @@ impl Block {
             Kind::Setting { name, .. } => format!("setting {name}"),
             Kind::Excerpt { file, region: None } => format!("excerpt of {file}"),
             Kind::Excerpt { file, region: Some(region) } => format!("excerpt {file}#{region}"),
-            Kind::Unchecked => "unchecked block".into(),
+            Kind::Unchecked(_) => "unchecked block".into(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The info string of a fence: what is to be done with the block, in words after the language.
 
-use crate::book::block::{Console, Input, Kind, LinkChange, Step, Which};
+use crate::book::block::{Console, Input, Kind, LinkChange, Step, Unchecked, Which};
 use crate::privilege;
 use crate::record::event::Interface;
 
@@ -79,7 +79,7 @@ pub fn kind_of(info: &str, lines: &[String]) -> std::result::Result<Kind, String
     if let Some(reason) = words.value("norun") {
         return match reason.trim() {
             "" => Err("norun gives no reason".into()),
-            _ => Ok(Kind::Unchecked),
+            _ => Ok(Kind::Unchecked(Unchecked::Excused(reason))),
         };
     }
     if let Some(from) = words.value("from") {
@@ -112,13 +112,13 @@ pub fn kind_of(info: &str, lines: &[String]) -> std::result::Result<Kind, String
                 let interface = words.interface();
                 words.end(Kind::Packets(interface))
             } else if words.flag("figure") {
-                words.end(Kind::Unchecked)
+                words.end(Kind::Unchecked(Unchecked::Figure))
             } else {
                 Err(unexcused(language))
             }
         }
         language if CHECKED.contains(&language) => Err(unexcused(language)),
-        _ => Ok(Kind::Unchecked),
+        language => Ok(Kind::Unchecked(Unchecked::Language(language.to_owned()))),
     }
 }
 

@@ -3,5 +3,6 @@
 pub mod block;
 pub mod excerpt;
 pub mod info;
+pub mod label;
 pub mod page;
 pub mod section;

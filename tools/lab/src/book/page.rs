@@ -129,7 +129,7 @@ impl Page {
         let fence = source.get(line - 1).copied().unwrap_or_default();
         let indent = fence.len() - fence.trim_start_matches(' ').len();
         match kind_of(info, &lines) {
-            Ok(Kind::Unchecked) => {}
+            Ok(Kind::Unchecked(_)) => {}
             Ok(kind) => {
                 let in_place = lines.iter().enumerate().all(|(index, text)| {
                     let raw = source.get(line + index).copied().unwrap_or_default();

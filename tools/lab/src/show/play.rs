@@ -313,7 +313,7 @@ fn lane_to_read(block: &Block) -> Option<Lane> {
         | Kind::Link { .. }
         | Kind::Setting { .. }
         | Kind::Excerpt { .. }
-        | Kind::Unchecked => None,
+        | Kind::Unchecked(_) => None,
     }
 }
 
