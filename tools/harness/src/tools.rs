@@ -1,4 +1,4 @@
-//! The programs that pages use and a machine may lack, with the Debian package that brings each. A tool is what it can
+//! The programs that pages and tests use and a machine may lack, with the Debian package that brings each. A tool is what it can
 //! do: programs of several makes go by the names `nc` and `telnet`, and each is tried once before it counts.
 
 use std::collections::BTreeMap;
@@ -39,8 +39,9 @@ enum Probe {
 }
 
 /// Every such program.
-pub const TOOLS: [Tool; 21] = [
+pub const TOOLS: [Tool; 22] = [
     tool("bash", "bash", &["--version"], Probe::EndsWell(&["-c", "exec 3<>/dev/udp/127.0.0.1/9"])),
+    tool("chromium", "chromium", &["--version"], Probe::EndsWell(&["--version"])),
     tool("curl", "curl", &["-V"], Probe::EndsWell(&["-V"])),
     tool("dig", "bind9-dnsutils", &["-v"], Probe::EndsWell(&["-v"])),
     tool("ip", "iproute2", &["-V"], Probe::EndsWell(&["-o", "link"])),

@@ -1,15 +1,11 @@
-//! Every link between the pages leads somewhere: the file is there, and so is the heading in it. On a forge, where the
-//! pages are read as they are, and on the site that mdBook makes of them, where some have another name.
+//! Every link between the pages leads somewhere: the file is there, and so is the heading in it. This is for a forge,
+//! where the pages are read as they are; `tools/site/tests/links.rs` follows those of the site.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
-use std::path::{Component, Path, PathBuf};
-use std::process::Command;
+use std::path::{Path, PathBuf};
 
-use harness::missing::Missing;
-use harness::process::not_checked;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 fn root() -> &'static Path {
@@ -84,81 +80,6 @@ fn every_link_leads_somewhere() {
     }
     assert!(followed > 20, "only {followed} links were found");
     assert!(broken.is_empty(), "broken links:\n{}", broken.join("\n"));
-}
-
-/// The values of an attribute, in the HTML that mdBook writes.
-fn attributes<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
-    let begin = format!(" {name}=\"");
-    html.split(begin.as_str()).skip(1).filter_map(|rest| rest.split('"').next()).collect()
-}
-
-/// The path without `..`; none if it leaves the folder in which it begins.
-fn inside(path: &Path) -> Option<PathBuf> {
-    let mut inside = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::Normal(name) => inside.push(name),
-            Component::ParentDir if !inside.pop() => return None,
-            _ => {}
-        }
-    }
-    Some(inside)
-}
-
-/// Where a link on the page `page` of the site in `site` leads: the path from the site, if it exists and has the anchor.
-fn leads(site: &Path, page: &Path, link: &str) -> bool {
-    let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
-    let beside = page.parent().unwrap().join(file);
-    let Some(file) = (if file.is_empty() { Some(page.to_owned()) } else { inside(&beside) }) else {
-        // A source file: it is no part of the site, and read on the forge.
-        return root().join("docs").join(&beside).exists();
-    };
-    let file = if site.join(&file).is_dir() { file.join("index.html") } else { file };
-    match std::fs::read_to_string(site.join(&file)) {
-        _ if anchor.is_empty() => site.join(&file).exists(),
-        Ok(html) => attributes(&html, "id").contains(&anchor),
-        Err(_) => false,
-    }
-}
-
-#[test]
-fn every_link_of_the_site_leads_somewhere() {
-    let site = tempfile::tempdir().unwrap();
-    let mdbook =
-        Command::new("mdbook").arg("build").arg(root().join("docs")).arg("-d").arg(site.path()).output();
-    let built = match mdbook {
-        Ok(built) => built,
-        Err(error) => {
-            let missing = Missing {
-                what: format!("mdbook is not installed: {error}"),
-                remedy: Some("cargo install mdbook".to_owned()),
-            };
-            return not_checked("the links of the built site", missing).unwrap();
-        }
-    };
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    let mut broken = BTreeSet::new();
-    let mut followed = 0;
-    for entry in std::fs::read_dir(site.path()).unwrap() {
-        let path = entry.unwrap().path();
-        let page = path.strip_prefix(site.path()).unwrap();
-        // What a server shows instead of a page that is not there begins every link at the root.
-        if page.extension() != Some(OsStr::new("html")) || page == Path::new("404.html") {
-            continue;
-        }
-        let html = std::fs::read_to_string(&path).unwrap();
-        for link in ["href", "src"].into_iter().flat_map(|name| attributes(&html, name)) {
-            if link.contains("://") {
-                continue; // somebody else's
-            }
-            followed += 1;
-            if !leads(site.path(), page, link) {
-                broken.insert(format!("{}: {link}", page.display()));
-            }
-        }
-    }
-    assert!(followed > 20, "only {followed} links were found");
-    assert!(broken.is_empty(), "broken links:\n{}", Vec::from_iter(broken).join("\n"));
 }
 
 #[test]
