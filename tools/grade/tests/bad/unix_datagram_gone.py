@@ -1,0 +1,41 @@
+# A client that has gone before its answer ends it. Caught by unix-datagram client-gone.
+import os
+import signal
+import socket
+import stat
+import sys
+
+PATH = os.environ["SOCKET_PATH"]
+
+
+def stop(signal_number, frame):
+    sys.exit()
+
+
+def bind():
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    if os.path.exists(PATH):
+        if not stat.S_ISSOCK(os.lstat(PATH).st_mode):
+            sys.exit(f"{PATH} is no socket, and is left alone")
+        try:
+            server.connect(PATH)
+            sys.exit(f"{PATH}: another server waits there")
+        except ConnectionRefusedError:
+            os.unlink(PATH)
+        server = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    os.umask(0o177)
+    server.bind(PATH)
+    return server
+
+
+signal.signal(signal.SIGTERM, stop)
+server = bind()
+try:
+    while True:
+        data, client = server.recvfrom(65536)
+        if not client:
+            print("a client without a name: no answer")
+            continue
+        server.sendto(data, client)
+finally:
+    os.unlink(PATH)

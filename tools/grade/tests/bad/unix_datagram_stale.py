@@ -1,0 +1,34 @@
+# It never removes the file that an earlier run left behind, and cannot bind. Caught by unix-datagram stale.
+import os
+import signal
+import socket
+import sys
+
+PATH = os.environ["SOCKET_PATH"]
+
+
+def stop(signal_number, frame):
+    sys.exit()
+
+
+def bind():
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    os.umask(0o177)
+    server.bind(PATH)
+    return server
+
+
+signal.signal(signal.SIGTERM, stop)
+server = bind()
+try:
+    while True:
+        data, client = server.recvfrom(65536)
+        if not client:
+            print("a client without a name: no answer")
+            continue
+        try:
+            server.sendto(data, client)
+        except OSError as error:
+            print(client, error)
+finally:
+    os.unlink(PATH)
