@@ -1,15 +1,19 @@
 //! The kept recordings in docs/recordings, each held against a new run of its page: they may differ in times, in numbers
-//! that the kernel chose, and in pure ACKs. `LAB_UPDATE=1` writes them anew.
+//! that the kernel chose, and in pure ACKs. Beside each lies its picture, which must be the one that `lab draw` makes of
+//! it. `LAB_UPDATE=1` writes both anew.
 
 #![expect(clippy::expect_used, reason = "a test says what it expects by panicking")]
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use harness::missing::Missing;
 use harness::process::not_checked;
 use lab::record::recording::{Recorded, Recording, VERSION};
 use lab::replay::renaming::Renaming;
+use lab::show::drawing::draw;
+use lab::show::scene::Scene;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the workspace")
@@ -46,7 +50,8 @@ fn every_kept_recording_is_still_what_happens() {
     for file in files {
         let name = file.display();
         let kept = Recording::read(&file).expect("a recording");
-        assert_eq!(kept.version, VERSION, "{name}");
+        let updates = std::env::var_os("LAB_UPDATE").is_some();
+        assert!(kept.version == VERSION || updates, "{name} is of version {}", kept.version);
         let new = folder.path().join(file.file_name().expect("a name"));
         if let Err(said) = record(&kept, &new) {
             // Of the failures of a replay, the book's own test tells.
@@ -56,11 +61,69 @@ fn every_kept_recording_is_still_what_happens() {
         }
         let came = Recording::read(&new).expect("a recording");
         let differences = kept.differences(&came, &mut Renaming::new(32768..=60999));
-        if !differences.is_empty() && std::env::var_os("LAB_UPDATE").is_some() {
+        if updates && (kept.version != VERSION || !differences.is_empty()) {
             std::fs::copy(&new, &file).expect("the recording is written");
+            std::fs::write(file.with_extension("svg"), draw(&Scene::of(&came)))
+                .expect("the picture is written");
             continue;
         }
         assert!(differences.is_empty(), "{name}:\n{}", differences.join("\n"));
+    }
+}
+
+#[test]
+fn every_picture_is_what_its_recording_shows() {
+    for file in kept() {
+        let drawn = draw(&Scene::of(&Recording::read(&file).expect("a recording")));
+        let picture = file.with_extension("svg");
+        if std::env::var_os("LAB_UPDATE").is_some() {
+            std::fs::write(&picture, drawn).expect("the picture is written");
+        } else {
+            let kept = std::fs::read_to_string(&picture).unwrap_or_default().replace("\r\n", "\n");
+            assert!(kept == drawn, "{} is not what `lab draw` makes of its recording", picture.display());
+        }
+    }
+}
+
+#[test]
+fn a_changed_recording_is_another_picture() {
+    for file in kept() {
+        let kept = Recording::read(&file).expect("a recording");
+        let mut shorter = kept.clone();
+        let call = shorter.events.iter().rposition(|entry| matches!(entry.what, Recorded::Call { .. }));
+        shorter.events.remove(call.expect("a call"));
+        let mut other = kept.clone();
+        let said = other.events.iter_mut().find_map(|entry| match &mut entry.what {
+            Recorded::Line { text, .. } if entry.cause.is_none() => Some(text),
+            _ => None,
+        });
+        said.expect("a line").insert(0, '!');
+        for changed in [shorter, other] {
+            assert!(draw(&Scene::of(&kept)) != draw(&Scene::of(&changed)), "{}", file.display());
+        }
+    }
+}
+
+/// What the site sends of one recording stays small: `gzip -9` of the scene, as a web server sends it.
+#[test]
+fn a_recording_is_small() {
+    for file in kept() {
+        let scene = Scene::of(&Recording::read(&file).expect("a recording")).to_json().expect("data");
+        let mut gzip = Command::new("gzip");
+        let gzip = gzip.arg("-9c").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut gzip = match gzip {
+            Ok(gzip) => gzip,
+            Err(error) => {
+                let missing = Missing { what: format!("gzip: {error}"), remedy: None };
+                not_checked("the size of the recordings", missing).expect("LAB_REQUIRE=all");
+                return;
+            }
+        };
+        let mut input = gzip.stdin.take().expect("a pipe");
+        let writer = std::thread::spawn(move || input.write_all(scene.as_bytes()));
+        let size = gzip.wait_with_output().expect("gzip ends").stdout.len();
+        writer.join().expect("a thread").expect("gzip reads");
+        assert!((100..10_000).contains(&size), "{}: {size} bytes compressed", file.display());
     }
 }
 

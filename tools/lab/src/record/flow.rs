@@ -39,6 +39,10 @@ pub(crate) struct Flows {
     latest: HashMap<(Interface, Way), Moment>,
     /// Calls of `connect` whose SYN has not been seen, by where they go.
     connects: HashMap<SocketAddr, VecDeque<Moment>>,
+    /// Calls that sent a datagram: from which port, where it was known already, and to whom.
+    sends: VecDeque<(Option<u16>, SocketAddr, Moment)>,
+    /// The last datagram of each way: what an ICMP message is about.
+    sent: HashMap<Way, Moment>,
 }
 
 /// One direction.
@@ -88,6 +92,7 @@ impl Flows {
         match &packet.headers {
             Headers::Tcp(tcp) => self.segment(tcp, length, at, me),
             Headers::Udp { from, to } => {
+                self.sent.insert((canonical(*from), canonical(*to)), me);
                 let queue = self.datagrams.entry(canonical(*to)).or_default();
                 queue.push_back((canonical(*from), length, me));
                 if queue.len() > KEPT {
@@ -95,6 +100,7 @@ impl Flows {
                 }
                 None
             }
+            Headers::Icmp { .. } => self.sent.get(&packet.about()?).map(|moment| moment.number),
             _ => None,
         }
     }
@@ -140,6 +146,12 @@ impl Flows {
 
     /// The call that made the kernel send this packet, where one did.
     pub(crate) fn sender(&mut self, packet: &Packet, me: Moment) -> Option<Number> {
+        if let Headers::Udp { from, to } = packet.headers {
+            let sent = self.sends.iter().rfind(|(port, peer, began)| {
+                began.at <= me.at && *peer == canonical(to) && port.is_none_or(|port| port == from.port())
+            });
+            return sent.map(|(_, _, began)| began.number);
+        }
         let tcp = packet.tcp()?;
         let (from, to) = (canonical(tcp.from), canonical(tcp.to));
         if tcp.syn() {
@@ -179,6 +191,15 @@ impl Flows {
                     }
                 } else if ends {
                     stream.ending = Some(me);
+                }
+            }
+            _ if on.kind == Kind::Udp => {
+                if let Some(to) = address(&call.arguments).or(on.peer.map(canonical)).filter(|_| call.sends())
+                {
+                    self.sends.push_back((on.local.map(|local| local.port()), to, me));
+                    if self.sends.len() > KEPT {
+                        self.sends.pop_front();
+                    }
                 }
             }
             (_, Some((_, Some(peer)))) => {
@@ -317,7 +338,7 @@ impl Stream {
 }
 
 /// The address in the arguments of a call, as strace writes it.
-fn address(arguments: &str) -> Option<SocketAddr> {
+pub(crate) fn address(arguments: &str) -> Option<SocketAddr> {
     let between = |start: &str, end: char| {
         let (_, rest) = arguments.split_once(start)?;
         Some(rest.split_once(end)?.0)

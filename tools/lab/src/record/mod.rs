@@ -1,6 +1,7 @@
 //! What was seen, as data, and its causal order.
 
 pub mod call;
+mod difference;
 pub mod event;
 pub mod flow;
 pub mod invariant;

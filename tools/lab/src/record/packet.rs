@@ -149,6 +149,29 @@ impl Packet {
         }
     }
 
+    /// From whom to whom the packet went that this ICMP message is about: its headers stand behind the message's own
+    /// eight bytes (RFC 792, RFC 4443).
+    #[must_use]
+    pub fn about(&self) -> Option<(SocketAddr, SocketAddr)> {
+        let Headers::Icmp { from, .. } = &self.headers else { return None };
+        let outer = self.bytes.get(14..)?;
+        let header = |ip: &[u8]| match ip.first()? {
+            first if from.is_ipv4() => Some(usize::from(first & 0xf) * 4),
+            _ => Some(40),
+        };
+        let inner = outer.get(header(outer)? + 8..)?;
+        let address = |at: usize| -> Option<IpAddr> {
+            Some(if from.is_ipv4() {
+                <[u8; 4]>::try_from(inner.get(12 + at * 4..16 + at * 4)?).ok()?.into()
+            } else {
+                <[u8; 16]>::try_from(inner.get(8 + at * 16..24 + at * 16)?).ok()?.into()
+            })
+        };
+        let ports = inner.get(header(inner)?..)?;
+        let port = |at: usize| Some(u16::from_be_bytes(ports.get(at..at + 2)?.try_into().ok()?));
+        Some((SocketAddr::new(address(0)?, port(0)?), SocketAddr::new(address(1)?, port(2)?)))
+    }
+
     /// From whom to whom, where that is known with its ports.
     #[must_use]
     pub fn way(&self) -> Option<(SocketAddr, SocketAddr)> {

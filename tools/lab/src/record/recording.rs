@@ -1,7 +1,7 @@
 //! One replay, kept as JSON: what the site's player, the view and the tests read.
 //!
 //! ```json
-//! {"version":1,"page":"docs/part-one.md","sections":["One message"],"terminals":["server","client"],"left_out":0,"events":[
+//! {"version":2,"page":"docs/part-one.md","sections":["One message"],"terminals":["server","client"],"left_out":0,"events":[
 //! {"number":1,"at":0,"line":20,"kind":"typed","terminal":"server","text":"cargo run -p part-one-server"},
 //! {"number":9,"at":81342,"line":20,"kind":"call","terminal":"server","began":81342,"name":"socket",...},
 //! {"number":31,"at":910000,"line":90,"cause":30,"kind":"packet","interface":"lo","protocol":"tcp",...}
@@ -10,9 +10,12 @@
 //!
 //! Events stand in causal order, one a line. `at` is in microseconds since the first of them. Exact are the times of
 //! packets and the beginnings of calls; derived are the returns of calls (`at` of a call that waits, and `returned`) and
-//! the times of lines, which are those of the `write` that said them where that was seen. `line` is the line of the page
-//! where the block begins that played. Numbers that the kernel chose (ports, process ids) are those of the page. No
-//! latency may be read off it: a traced program takes milliseconds for what takes it microseconds.
+//! the times of lines, which are those of the `write` that said them where that was seen (`written`). A call without a
+//! result goes on at the end. `line` is the line of the page where the block begins that played. Numbers that the kernel
+//! chose (ports, process ids) are those of the page. No latency may be read off it: a traced program takes milliseconds
+//! for what takes it microseconds.
+//!
+//! Version 1 did not know which `write` said a line, and left out calls that still waited at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -35,7 +38,7 @@ use crate::replay::renaming::Renaming;
 use crate::replay::{Run, block_at};
 
 /// The version of the format.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A recorded run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +93,9 @@ pub enum Recorded {
         terminal: String,
         /// Without its line end.
         text: String,
+        /// The call that wrote it, where that was seen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        written: Option<Written>,
         /// What it says of the kernel's socket table, if it is a row of `ss`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         row: Option<Row>,
@@ -128,6 +134,15 @@ pub enum Recorded {
     },
 }
 
+/// A call of `write` on a terminal. It is no event of its own: no page shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// The process that made it.
+    pub process: u32,
+    /// Which of the recording, counted from 1: lines with the same number came with one call.
+    pub call: u64,
+}
+
 impl Recording {
     /// The recording of a run, of some sections of the page or, where none is named, of all of it.
     ///
@@ -150,8 +165,8 @@ impl Recording {
             at.duration_since(start).map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
         };
         // Of a call that has returned, its beginning is no event of its own.
-        let returned: BTreeSet<(u32, SystemTime)> = all
-            .iter()
+        let returned: BTreeSet<(u32, SystemTime)> = chosen
+            .clone()
             .filter_map(|seen| match &seen.event.what {
                 What::Call(call) if call.result.is_some() => Some((call.thread, call.began)),
                 _ => None,
@@ -161,10 +176,29 @@ impl Recording {
             matches!(what, What::Call(call)
                 if call.result.is_none() && returned.contains(&(call.thread, call.began)))
         };
+        let writers: BTreeMap<Number, u32> = all
+            .iter()
+            .filter_map(|seen| match &seen.event.what {
+                What::Call(call) => Some((seen.number, call.process)),
+                _ => None,
+            })
+            .collect();
+        let mut wrote_lines: Vec<Number> = Vec::new();
         let mut events: Vec<Entry> = Vec::new();
         for seen in chosen.filter(|seen| !is_half(&seen.event.what)) {
             let event = &seen.event;
-            if let Some(what) = recorded(&event.lane, &event.what, &since, &mut renaming) {
+            if let Some(mut what) = recorded(&event.lane, &event.what, &since, &mut renaming) {
+                if let Recorded::Line { written, .. } = &mut what {
+                    *written = seen.cause.and_then(|cause| {
+                        let process = process(*writers.get(&cause)?, &mut renaming);
+                        let known = wrote_lines.iter().position(|write| *write == cause);
+                        let at = known.unwrap_or(wrote_lines.len());
+                        if known.is_none() {
+                            wrote_lines.push(cause);
+                        }
+                        Some(Written { process, call: at as u64 + 1 })
+                    });
+                }
                 let (number, cause) = (seen.number, seen.cause);
                 events.push(Entry { number, at: since(event.at), line: line(seen.event.at), cause, what });
             }
@@ -245,61 +279,15 @@ impl Recording {
         let text = std::fs::read_to_string(path).map_err(|error| Error::of(doing(), error))?;
         serde_json::from_str(&text).map_err(|error| Error::of(doing(), error))
     }
-
-    /// How a new run differs from this kept one: times are free, and so are pure ACKs and the order of what has nothing
-    /// to do with each other; numbers that the kernel chose may differ, consistently.
-    #[must_use]
-    pub fn differences(&self, new: &Self, renaming: &mut Renaming) -> Vec<String> {
-        let mut differences = Vec::new();
-        let (mut kept, mut came) = (self.lanes(), new.lanes());
-        let lanes: Vec<String> =
-            kept.keys().chain(came.keys()).cloned().collect::<BTreeSet<_>>().into_iter().collect();
-        for lane in lanes {
-            let kept = kept.remove(&lane).unwrap_or_default();
-            let came = came.remove(&lane).unwrap_or_default();
-            let rows = crate::replay::compare::rows(&kept, &came, renaming);
-            for row in rows {
-                match row {
-                    crate::replay::compare::Row::Same(_) => {}
-                    crate::replay::compare::Row::Gone(at) => {
-                        differences.extend(kept.get(at).map(|text| format!("{lane}: no longer: {text}")));
-                    }
-                    crate::replay::compare::Row::New(at) => {
-                        differences.extend(came.get(at).map(|text| format!("{lane}: new: {text}")));
-                    }
-                }
-            }
-        }
-        differences
-    }
-}
-
-impl Recording {
-    /// What is compared, lane by lane. A thread is known by its place among those of its terminal.
-    fn lanes(&self) -> BTreeMap<String, Vec<String>> {
-        let mut lanes: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let mut threads: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
-        for entry in &self.events {
-            let lane = match &entry.what {
-                Recorded::Call { terminal, call, .. } => {
-                    let threads = threads.entry(terminal).or_default();
-                    let known = threads.iter().position(|known| *known == call.thread);
-                    let nth = known.unwrap_or_else(|| {
-                        threads.push(call.thread);
-                        threads.len() - 1
-                    });
-                    format!("calls of {terminal}, thread {}", nth + 1)
-                }
-                what => what.lane(),
-            };
-            lanes.entry(lane).or_default().extend(entry.what.sentence());
-        }
-        lanes
-    }
 }
 
 impl Recorded {
-    fn terminal(&self) -> Option<&str> {
+    /// A call that goes on at the end.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        matches!(self, Self::Call { call, .. } if call.result.is_none())
+    }
+
+    pub(crate) fn terminal(&self) -> Option<&str> {
         match self {
             Self::Typed { terminal, .. }
             | Self::Line { terminal, .. }
@@ -309,7 +297,7 @@ impl Recorded {
         }
     }
 
-    fn lane(&self) -> String {
+    pub(super) fn lane(&self) -> String {
         match self {
             Self::Call { terminal, .. } => format!("calls of {terminal}"),
             Self::Packet { interface, .. } => format!("packets of {interface}"),
@@ -321,13 +309,14 @@ impl Recorded {
     }
 
     /// What is compared; `None` for what the kernel does when it likes.
-    fn sentence(&self) -> Option<String> {
+    pub(super) fn sentence(&self) -> Option<String> {
         match self {
             Self::Typed { text, .. } => Some(format!("typed {text}")),
             Self::Line { text, .. } | Self::LeftOut { text } => Some(text.clone()),
             // It may come before or after what ends the section; the page itself holds the exit status.
             Self::Prompt { .. } => None,
-            Self::Call { call, .. } => Some(call.to_string()),
+            // Whether one that waits for ever has begun before the section ends is left to chance.
+            Self::Call { call, .. } => (call.result.is_some() || !call.waits()).then(|| call.to_string()),
             Self::Packet { packet, .. } => (!packet.pure_ack).then(|| packet.to_string()),
         }
     }
@@ -349,10 +338,10 @@ fn recorded(
         What::Line(text) => {
             let text = renaming.adopt(text);
             let row = Row::parse(&text);
-            Recorded::Line { terminal: place, text, row }
+            Recorded::Line { terminal: place, text, written: None, row }
         }
         What::Prompt { status } => Recorded::Prompt { terminal: place, status: *status },
-        What::Call(call) if call.shown && (call.result.is_some() || !call.waits()) => {
+        What::Call(call) if call.shown => {
             let (began, returned) = (since(call.began), call.returned.map(since));
             let mut call = call.clone();
             call.arguments = renaming.adopt(&call.arguments);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::call::{Call, Kind};
 use crate::record::event::{Event, What};
-use crate::record::flow::Number;
+use crate::record::flow::{Number, address};
 use crate::record::order::Ordered;
 use crate::record::packet::{Packet, Tcp};
 use crate::record::table::Row;
@@ -312,7 +312,12 @@ impl Machine {
 
 /// Whether a later call uses the socket: then this was not its last descriptor.
 fn is_used(later: &[&Ordered], local: SocketAddr, peer: Option<SocketAddr>) -> bool {
-    later.iter().any(|ordered| match &ordered.event.what {
+    // From the next `bind` on, the address is another socket's.
+    let is_bound_anew = |ordered: &Ordered| {
+        matches!(&ordered.event.what, What::Call(call)
+            if call.name == "bind" && address(&call.arguments) == Some(local))
+    };
+    later.iter().take_while(|ordered| !is_bound_anew(ordered)).any(|ordered| match &ordered.event.what {
         What::Call(call) => call.on.as_ref().is_some_and(|on| {
             on.kind == Kind::Tcp && on.local.map(canonical) == Some(local) && on.peer.map(canonical) == peer
         }),

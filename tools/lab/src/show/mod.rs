@@ -1,5 +1,6 @@
 //! Shows what was seen: as live lines, field by field, as a report, on a page.
 
+pub mod drawing;
 pub mod frame;
 pub mod lanes;
 pub mod observe;
@@ -7,4 +8,5 @@ pub mod play;
 pub(crate) mod reader;
 pub mod record;
 pub mod report;
+pub mod scene;
 pub mod update;

@@ -19,7 +19,7 @@ use etherparse::{LaxNetSlice, LaxSlicedPacket, LinkSlice, TransportSlice};
 
 use self::internet::{icmp, ipv4, ipv6, ipv6_extension, neighbour};
 use self::link::{arp, ethernet};
-use self::rows::Rows;
+use self::rows::{Rows, number};
 use self::transport::{tcp, udp};
 use crate::record::packet::Packet;
 
@@ -43,6 +43,36 @@ const CHOSEN_BY_THE_KERNEL: [&str; 10] = [
 /// What cannot be decoded is shown as a payload; any bytes give some lines.
 #[must_use]
 pub fn lines(frame: &[u8]) -> Vec<String> {
+    decoded(frame).lines
+}
+
+/// One field of a frame, or the heading of a header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// Where its bytes begin.
+    pub offset: usize,
+    /// How many they are; 0 for a heading.
+    pub length: usize,
+    /// What they mean; with the value where the lines of a page leave it out.
+    pub meaning: String,
+}
+
+/// The fields of the frame, in order, with a heading before those of each header. Of the payload only the heading.
+#[must_use]
+pub fn fields(frame: &[u8]) -> Vec<Field> {
+    let mut fields = decoded(frame).fields;
+    for Field { offset, length, meaning } in &mut fields {
+        let is_number = CHOSEN_BY_THE_KERNEL.contains(&meaning.as_str()) && !meaning.contains("checksum");
+        let bytes =
+            frame.get(*offset..*offset + *length).filter(|_| is_number && !meaning.starts_with("version"));
+        if let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) {
+            *meaning = format!("{meaning} {}", number(bytes));
+        }
+    }
+    fields
+}
+
+fn decoded(frame: &[u8]) -> Rows {
     let mut rows = Rows::default();
     let mut rest = frame;
     if let Ok(packet) = LaxSlicedPacket::from_ethernet(frame) {
@@ -81,7 +111,7 @@ pub fn lines(frame: &[u8]) -> Vec<String> {
     if !rest.is_empty() {
         rows.payload(rest);
     }
-    rows.lines
+    rows
 }
 
 /// What the packet carries, in the three lines in which every part shows what it received.
@@ -189,6 +219,21 @@ payload, 22 bytes
                 "  0a                       window scale",
             ]
         );
+    }
+
+    #[test]
+    fn fields_say_where_their_bytes_are() {
+        let frame = sample::bytes(sample::TCP_IPV4[3]);
+        let fields = fields(&frame);
+        let find = |meaning: &str| {
+            let field = fields.iter().find(|field| field.meaning.starts_with(meaning)).expect("a field");
+            (field.offset, field.length, field.meaning.clone())
+        };
+        assert_eq!(find("sequence number"), (38, 4, "sequence number 3373906873".to_owned()));
+        assert_eq!(find("payload"), (66, 0, "payload, 22 bytes".to_owned()));
+        // Every byte before the payload belongs to exactly one field.
+        let covered: usize = fields.iter().map(|field| field.length).sum();
+        assert_eq!(covered, 66);
     }
 
     #[test]

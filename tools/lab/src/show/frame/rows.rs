@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::Field;
 use crate::record::packet::quoted;
 
 /// How many bytes stand in one row.
@@ -13,12 +14,17 @@ const PAYLOAD_SHOWN: usize = 64;
 #[derive(Default)]
 pub(super) struct Rows {
     pub(super) lines: Vec<String>,
+    pub(super) fields: Vec<Field>,
+    /// How many bytes have their field.
+    taken: usize,
 }
 
 impl Rows {
     pub(super) fn heading(&mut self, name: &str, length: usize) {
         let unit = if length == 1 { "byte" } else { "bytes" };
-        self.lines.push(format!("{name}, {length} {unit}"));
+        let heading = format!("{name}, {length} {unit}");
+        self.lines.push(heading.clone());
+        self.fields.push(Field { offset: self.taken, length: 0, meaning: heading });
     }
 
     /// Takes the next `length` bytes of `rest` (fewer if there are fewer) and says what they mean.
@@ -34,6 +40,8 @@ impl Rows {
             return;
         }
         let meaning = if bytes.len() < length { "cut off".to_owned() } else { meaning(bytes) };
+        self.fields.push(Field { offset: self.taken, length: bytes.len(), meaning: meaning.clone() });
+        self.taken += bytes.len();
         for (row, bytes) in bytes.chunks(ROW).enumerate() {
             let meaning = if row == 0 { meaning.as_str() } else { "" };
             self.row(bytes, meaning);

@@ -1,0 +1,146 @@
+//! What `--help` answers.
+
+pub(crate) const HELP: &str = "\
+The laboratory: replays the pages of the book and shows what the kernel did.
+
+Usage: lab COMMAND [ARGUMENTS]
+
+  check [--update] [PAGES...]  play pages and compare every line
+  play PAGE                    play a page live in this terminal
+  observe -- COMMAND...        run any program on a private network and see what it does
+  record PAGE                  play a page and write down what happened, as JSON
+  draw RECORDING               make a picture of what `lab record` wrote, as SVG
+  doctor                       what this machine can and cannot do for the book
+  enter PID                    a shell on the private network of a running `lab observe`
+
+`lab COMMAND --help` says more. Exit status 2: the laboratory could not work.
+";
+
+pub(crate) const CHECK_HELP: &str = "\
+Plays each page in real terminals on a private network and compares every line; compares every excerpt with its file.
+
+Usage: lab check [--update] [--jobs N] [PAGES...]
+
+Without PAGES: README.md and docs/*.md.
+
+Options:
+  --update    rewrite what differs on the pages from what came (also: LAB_UPDATE=1)
+  --jobs N    play N pages at once (otherwise: one for every two processors)
+  -h, --help  this text
+
+Environment:
+  LAB_UPDATE=1     like --update
+  LAB_REQUIRE=all  what this machine cannot check is a failure
+
+Exit status: 0 every block is as shown, 1 something differs or is wrong, 2 the laboratory could not work, 130 or 143 a
+signal ended it.
+";
+
+pub(crate) const PLAY_HELP: &str = "\
+Plays a page of the book live: what appears in its terminals, the system calls of the programs and the packets between
+them, each line with the name of its lane. The order in time is certain within a lane; between a program's words and
+its calls a few milliseconds are not.
+
+Usage: lab play [--speed N | --no-wait] PAGE
+
+On a terminal, Return plays the next block, q and Return ends. Elsewhere nothing waits.
+
+Options:
+  --speed N   no keys: wait as long as reading takes at N times a usual speed (0.5, 1, 4)
+  --no-wait   no keys and no waiting
+  -h, --help  this text
+
+Environment:
+  NO_COLOR=1  no colours; a pipe or a file gets none anyway
+
+Exit status: 0 everything came as the page shows it, or you left before the end; 1 not everything did; 2 the laboratory
+could not work.
+";
+
+pub(crate) const RECORD_HELP: &str = "\
+Plays a page once, with every terminal traced, and writes what happened as JSON: keys,
+lines, system calls, packets and the states of the sockets, in causal order.
+
+Usage: lab record [--section HEADING]... [-o FILE] PAGE
+
+Options:
+  --section HEADING  only what happened in this section of the page; may be
+                     given several times
+  -o FILE            write to FILE instead of standard output
+  -h, --help         this text
+
+Exit status: 0 written, 2 not everything came as the page shows it, or the
+laboratory could not work.
+";
+
+pub(crate) const DRAW_HELP: &str = "\
+Draws a recording: what each terminal said, the calls of its programs, the packets between
+them and the states of their sockets, from top to bottom in the order in which it happened.
+
+Usage: lab draw [--scene] [-o FILE] RECORDING
+
+RECORDING is a file that `lab record` wrote, such as docs/recordings/part-one.json.
+
+Options:
+  --scene     no picture, but what it shows, row by row, as JSON: what the player
+              on the site reads
+  -o FILE     write to FILE instead of standard output
+  -h, --help  this text
+
+Exit status: 0 written, 2 RECORDING cannot be read, or FILE cannot be written.
+";
+
+pub(crate) const OBSERVE_HELP: &str = "\
+Runs a program, in whatever language, on a private network, and shows live what it prints, the network calls it makes
+and the packets that pass. On a private network every port is free, and nobody else is there; so COMMAND may open raw
+and packet sockets on it (CAP_NET_RAW), which elsewhere takes root.
+
+Usage: lab observe [--] COMMAND [ARGUMENTS...]
+
+What you type goes, line by line, to the shell of a second terminal on the same network: start a client there, and talk
+to your server. ^D closes the second terminal, ^C ends COMMAND. What COMMAND leaves behind when it ends, as a daemon does,
+is watched until ^C. The first line names the command that joins from another window.
+
+  cargo run -p lab -- observe -- cargo run -p part-one-server
+  telnet 127.0.0.1 6797
+
+System calls take strace (Debian: strace); without it, or without user namespaces, COMMAND runs with the lanes that this
+machine can show.
+
+Options:
+  -h, --help  this text
+
+Environment:
+  NO_COLOR=1  no colours; a pipe or a file gets none anyway
+
+Exit status: that of COMMAND; 127 if there is no such program; 2 the laboratory could not work.
+";
+
+pub(crate) const ENTER_HELP: &str = "\
+Opens a shell on the private network of a running `lab observe`.
+
+Usage: lab enter PID
+
+PID is in the first line of what `lab observe` prints. The shell is $SHELL.
+
+Options:
+  -h, --help  this text
+
+Exit status: that of the shell; 2 the laboratory could not work.
+";
+
+pub(crate) const DOCTOR_HELP: &str = "\
+Tries what the pages of the book take, and says what this machine can do and what it cannot: namespaces, packets, calls,
+terminals, settings of the kernel, each tool with its make and the package that brings the right one; and which blocks
+of which pages would be NOT CHECKED here.
+
+Usage: lab doctor
+
+Options:
+  -h, --help  this text
+
+Environment:
+  LAB_REQUIRE=all  what this machine cannot check is a failure
+
+Exit status: 0 it has looked; 1 something cannot be checked and LAB_REQUIRE=all is set; 2 the laboratory could not work.
+";

@@ -1,0 +1,364 @@
+//! From events to rows: which events are one row, where a wait began, and which row made which happen.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
+
+use super::arguments;
+use super::ends::Ends;
+use super::{Kind, Row};
+use crate::record::call::Call;
+use crate::record::flow::Number;
+use crate::record::packet::{Headers, Packet};
+use crate::record::recording::{Entry, Recorded, Recording};
+use crate::show::frame;
+
+/// A row before it is put into words.
+#[derive(Debug)]
+pub(super) struct Draft<'a> {
+    pub(super) kind: Kind,
+    pub(super) end: Option<usize>,
+    pub(super) to: Option<usize>,
+    /// The events that it shows, the first one first.
+    pub(super) entries: Vec<&'a Entry>,
+    /// When it is, in microseconds: only to find out what lies between two others.
+    at: u64,
+    pub(super) cause: Option<usize>,
+    pub(super) began: Option<usize>,
+    pub(super) until: Option<usize>,
+    /// Of a packet, or of a call that sends without one: the row of the call that takes it.
+    pub(super) taken: Option<usize>,
+    /// Of a typed line: a shell reads it.
+    pub(super) is_command: bool,
+}
+
+impl<'a> Draft<'a> {
+    fn new(kind: Kind, end: Option<usize>, entry: &'a Entry) -> Self {
+        let (entries, at) = (vec![entry], entry.at);
+        Self {
+            kind,
+            end,
+            to: None,
+            entries,
+            at,
+            cause: None,
+            began: None,
+            until: None,
+            taken: None,
+            is_command: false,
+        }
+    }
+
+    pub(super) fn call(&self) -> Option<&'a Call> {
+        match &self.entries.first()?.what {
+            Recorded::Call { call, .. } => Some(call),
+            _ => None,
+        }
+    }
+
+    pub(super) fn packet(&self) -> Option<&'a Packet> {
+        match &self.entries.first()?.what {
+            Recorded::Packet { packet, .. } => Some(packet),
+            _ => None,
+        }
+    }
+
+    /// The call of a row in which it returned.
+    pub(super) fn returned(&self) -> Option<&'a Call> {
+        self.call().filter(|call| self.until.is_none() && call.result.is_some())
+    }
+
+    fn terminal(&self) -> Option<&'a str> {
+        self.entries.first()?.what.terminal()
+    }
+}
+
+/// The rows, in order, not yet linked.
+pub(super) fn drafts<'a>(recording: &'a Recording, ends: &mut Ends) -> Vec<Draft<'a>> {
+    let answers = answers(recording);
+    let mut drafts: Vec<Draft<'a>> = Vec::new();
+    // Terminals whose last word is a prompt, and those whose command has made calls since.
+    let mut at_prompt: HashSet<&str> = recording.terminals.iter().map(String::as_str).collect();
+    let mut has_called: HashSet<&str> = HashSet::new();
+    let at: HashMap<Number, u64> = recording.events.iter().map(|entry| (entry.number, entry.at)).collect();
+    for entry in &recording.events {
+        match &entry.what {
+            Recorded::Typed { terminal, .. } => {
+                let end = ends.named(terminal);
+                let kind = if end.is_some() { Kind::Typed } else { Kind::Table };
+                let mut draft = Draft::new(kind, end, entry);
+                draft.is_command = at_prompt.remove(terminal.as_str());
+                drafts.push(draft);
+            }
+            Recorded::Line { terminal, .. } => line(&mut drafts, entry, ends.named(terminal)),
+            Recorded::Prompt { terminal, .. } => {
+                at_prompt.insert(terminal);
+                if has_called.remove(terminal.as_str()) {
+                    drafts.push(Draft::new(Kind::Ended, ends.named(terminal), entry));
+                }
+            }
+            Recorded::Call { terminal, began, call, .. } => {
+                has_called.insert(terminal);
+                let woke = entry.cause.and_then(|cause| at.get(&cause)).copied();
+                self::call(&mut drafts, entry, call, *began, ends.named(terminal), woke);
+            }
+            Recorded::Packet { packet, .. } => {
+                let (end, to) = ends.of_packet(packet);
+                let kind = if end.is_some() { Kind::Packet } else { Kind::Note };
+                drafts.push(Draft { to, ..Draft::new(kind, end, entry) });
+                // It answered a connect, which returns.
+                if let Some(connect) = answers.get(&entry.number) {
+                    let end = connect.what.terminal().and_then(|name| ends.named(name));
+                    drafts.push(Draft { at: entry.at, ..Draft::new(Kind::Return, end, connect) });
+                }
+            }
+            Recorded::LeftOut { .. } => drafts.push(Draft::new(Kind::Note, None, entry)),
+        }
+    }
+    drafts
+}
+
+/// Which packet ended the wait of which `connect`: the answer to the packet that it sent.
+fn answers(recording: &Recording) -> HashMap<Number, &Entry> {
+    let mut syns: HashMap<Number, &Entry> = HashMap::new();
+    let mut connects: HashMap<Number, &Entry> = HashMap::new();
+    let mut answers = HashMap::new();
+    for entry in &recording.events {
+        match &entry.what {
+            Recorded::Call { call, .. } if call.name == "connect" => {
+                connects.insert(entry.number, entry);
+            }
+            Recorded::Packet { .. } => {
+                let Some(cause) = entry.cause else { continue };
+                if let Some(connect) = connects.remove(&cause) {
+                    syns.insert(entry.number, connect);
+                } else if let Some(connect) = syns.remove(&cause)
+                    && let Recorded::Call { returned: Some(returned), call, .. } = &connect.what
+                    && *returned >= entry.at
+                    && !call.result.as_deref().unwrap_or_default().contains("EINPROGRESS")
+                {
+                    answers.insert(entry.number, connect);
+                }
+            }
+            _ => {}
+        }
+    }
+    answers
+}
+
+/// A line of a terminal: an echo, one more line of the same `write` or the same command, or a row of its own.
+fn line<'a>(drafts: &mut Vec<Draft<'a>>, entry: &'a Entry, end: Option<usize>) {
+    let Recorded::Line { terminal, written, .. } = &entry.what else { return };
+    if let Some(cause) = entry.cause
+        && let Some(typed) =
+            drafts.iter_mut().find(|draft| draft.entries.iter().any(|entry| entry.number == cause))
+    {
+        typed.entries.push(entry);
+        return;
+    }
+    // A look at the kernel's side stands where its answer came; that a program has ended meanwhile changes nothing.
+    let is_mine = |draft: &&mut Draft<'_>| draft.terminal() == Some(terminal);
+    if let Some(place) = drafts.iter().rposition(|draft| draft.kind != Kind::Ended)
+        && drafts
+            .get(place)
+            .is_some_and(|draft| draft.kind == Kind::Table && draft.terminal() == Some(terminal))
+    {
+        let table = drafts.remove(place);
+        drafts.push(Draft { at: entry.at, ..table });
+    }
+    if let Some(last) = drafts.last_mut().filter(is_mine) {
+        let is_one = match (last.kind, last.entries.last().map(|entry| &entry.what)) {
+            (Kind::Table, _) => true,
+            (Kind::Line, Some(Recorded::Line { written: before, .. })) => {
+                written.is_some() && before == written
+            }
+            _ => false,
+        };
+        if is_one {
+            last.entries.push(entry);
+            return;
+        }
+    }
+    let kind = if end.is_some() { Kind::Line } else { Kind::Table };
+    drafts.push(Draft::new(kind, end, entry));
+}
+
+/// A call: two rows if it waited while something else happened.
+fn call<'a>(
+    drafts: &mut Vec<Draft<'a>>,
+    entry: &'a Entry,
+    call: &Call,
+    began: u64,
+    end: Option<usize>,
+    woke: Option<u64>,
+) {
+    let place = drafts.iter().rposition(|draft| draft.at <= began).map_or(0, |last| last + 1);
+    if call.result.is_none() {
+        drafts.insert(place, Draft { at: began, ..Draft::new(Kind::Call, end, entry) });
+        return;
+    }
+    // What had come before it asked did not wake it.
+    let waited = call.waits() && place < drafts.len() && woke.is_none_or(|woke| woke > began);
+    if waited {
+        drafts.insert(place, Draft { at: began, ..Draft::new(Kind::Call, end, entry) });
+        drafts.push(Draft::new(Kind::Return, end, entry));
+    } else {
+        drafts.push(Draft::new(Kind::Call, end, entry));
+    }
+}
+
+/// Finds for each row the rows that have to do with it.
+pub(super) fn link(drafts: &mut [Draft<'_>], recording: &Recording) {
+    // Of a call with two rows, the first: what it caused may have come before it returned.
+    let mut places: HashMap<Number, usize> = HashMap::new();
+    for (at, draft) in drafts.iter().enumerate() {
+        for entry in &draft.entries {
+            places.entry(entry.number).or_insert(at);
+        }
+    }
+    let causes: HashMap<Number, Number> =
+        recording.events.iter().filter_map(|entry| Some((entry.number, entry.cause?))).collect();
+    let last = drafts.len().saturating_sub(1);
+    for at in 0..drafts.len() {
+        let (mut cause, mut began, mut until, mut taker) = (None, None, None, None);
+        if let Some(draft) = drafts.get(at)
+            && let Some(first) = draft.entries.first()
+        {
+            let place = |number: &Number| places.get(number).copied().filter(|place| *place < at);
+            let own = causes.get(&first.number).and_then(place);
+            match draft.kind {
+                Kind::Return => {
+                    began = place(&first.number);
+                    // Of a connect: the packet just before it.
+                    cause = own.or_else(|| at.checked_sub(1)).filter(|_| draft.call().is_some());
+                    taker = cause;
+                }
+                Kind::Call if first.what.is_unfinished() => until = Some(last),
+                Kind::Call => {
+                    let is_beginning = drafts.iter().skip(at + 1).any(|other| {
+                        other.kind == Kind::Return
+                            && other.entries.first().map(|entry| entry.number) == Some(first.number)
+                    });
+                    if !is_beginning {
+                        cause = own;
+                        taker = own;
+                    }
+                }
+                _ => cause = own,
+            }
+        }
+        if let Some(draft) = drafts.get_mut(at) {
+            (draft.cause, draft.began, draft.until) = (cause, began, until);
+        }
+        if let Some(began) = began.and_then(|began| drafts.get_mut(began)) {
+            began.until = Some(at);
+        }
+        if let Some(taken) = taker.and_then(|taker| drafts.get_mut(taker)) {
+            taken.taken.get_or_insert(at);
+        }
+    }
+    // A wait without a known end, of which only the return says when it was over, has no cause but itself.
+    for at in 0..drafts.len() {
+        let is_wrong = drafts.get(at).is_some_and(|draft| {
+            draft.kind == Kind::Return
+                && draft.cause.is_some_and(|cause| draft.began.is_some_and(|began| cause <= began))
+        });
+        if let Some(draft) = drafts.get_mut(at).filter(|_| is_wrong) {
+            draft.cause = None;
+        }
+    }
+}
+
+/// The row of a draft, without what follows from the rows before it.
+pub(super) fn row(draft: &Draft<'_>) -> Row {
+    let mut row = Row {
+        kind: draft.kind,
+        end: draft.end,
+        to: draft.to,
+        label: String::new(),
+        result: None,
+        say: String::new(),
+        cause: draft.cause,
+        began: draft.began,
+        until: draft.until,
+        lines: Vec::new(),
+        process: None,
+        arguments: Vec::new(),
+        bytes: String::new(),
+        fields: Vec::new(),
+        payload: None,
+        sockets: Vec::new(),
+        descriptors: Vec::new(),
+    };
+    if let Some(call) = draft.call() {
+        let on = call.on.as_ref().map(|on| on.number.to_string());
+        row.label = format!("{}({})", call.name, on.unwrap_or_default());
+        row.process = Some(call.process);
+        row.result =
+            draft.returned().map(|call| short(call.result.as_deref().unwrap_or_default()).to_owned());
+        row.arguments = arguments::of(call, draft.until.is_some());
+    } else if let Some(packet) = draft.packet() {
+        row.label = packet_label(packet);
+        for byte in &packet.bytes {
+            let _ = write!(row.bytes, "{byte:02x}"); // a String takes everything
+        }
+        row.fields = frame::fields(&packet.bytes)
+            .into_iter()
+            .map(|field| (field.offset, field.length, field.meaning))
+            .collect();
+        row.payload = Some(packet.payload).filter(|(_, length)| *length > 0);
+    } else {
+        lines(draft, &mut row);
+    }
+    row
+}
+
+fn lines(draft: &Draft<'_>, row: &mut Row) {
+    let mut states = Vec::new();
+    for entry in &draft.entries {
+        match &entry.what {
+            Recorded::Typed { text, .. } | Recorded::LeftOut { text } => row.lines.push(text.clone()),
+            // The echo of what was typed.
+            Recorded::Line { .. } if entry.cause.is_some() => {}
+            Recorded::Line { text, row: seen, .. } => {
+                row.lines.push(text.clone());
+                states.extend(seen.as_ref().map(|seen| seen.state.to_string()));
+            }
+            Recorded::Prompt { status, .. } => row.label = format!("ended, {status}"),
+            Recorded::Call { .. } | Recorded::Packet { .. } => {}
+        }
+    }
+    let first = row.lines.first().map(String::as_str).unwrap_or_default();
+    let typed = if first.is_empty() && draft.kind == Kind::Typed { "Enter" } else { first };
+    match draft.kind {
+        Kind::Table => {
+            typed.split_whitespace().next().unwrap_or_default().clone_into(&mut row.label);
+            if !states.is_empty() {
+                let _ = write!(row.label, ": {}", states.join(", "));
+            }
+        }
+        Kind::Typed if draft.is_command => row.label = format!("$ {typed}"),
+        Kind::Ended => {}
+        _ => typed.clone_into(&mut row.label),
+    }
+}
+
+/// `ECONNRESET` of `-1 ECONNRESET (Connection reset by peer)`; of all others the whole.
+pub(super) fn short(result: &str) -> &str {
+    let failed = result.strip_prefix("-1 ").or_else(|| result.strip_prefix("? "));
+    failed.map_or(result, |failed| failed.split(' ').next().unwrap_or(failed))
+}
+
+fn packet_label(packet: &Packet) -> String {
+    let length = packet.payload.1;
+    match &packet.headers {
+        Headers::Tcp(tcp) if length == 0 => tcp.flags(),
+        Headers::Tcp(tcp) => format!("{} {length} B", tcp.flags()),
+        Headers::Udp { .. } => format!("UDP {length} B"),
+        Headers::Icmp { message, .. } => {
+            let message = message.split(" (for ").next().unwrap_or(message);
+            format!("ICMP {}", message.rsplit(": ").next().unwrap_or(message))
+        }
+        Headers::Fragment { offset, length, .. } => format!("fragment {offset}, {length} B"),
+        Headers::Other { what } => what.clone(),
+    }
+}

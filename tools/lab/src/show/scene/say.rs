@@ -1,0 +1,216 @@
+//! The sentences: what ran, and why.
+
+use super::ends::Ends;
+use super::rows::{Draft, short};
+use super::{Kind, Row, Socket, arguments};
+use crate::record::call::{Call, Kind as On};
+use crate::record::packet::{Headers, Packet, count};
+use crate::record::recording::Recorded;
+
+/// What happened in the row at this place, and why.
+pub(super) fn say(at: usize, drafts: &[Draft<'_>], row: &Row, ends: &Ends, sockets: &[Socket]) -> String {
+    let Some(draft) = drafts.get(at) else { return String::new() };
+    let name = |end: Option<usize>| {
+        end.and_then(|end| ends.list.get(end)).map_or("somebody", |end| end.name.as_str()).to_owned()
+    };
+    let program = |end: Option<usize>| {
+        let end = end.and_then(|end| ends.list.get(end));
+        let program = end.map_or("", |end| if end.program.is_empty() { &end.name } else { &end.program });
+        if program.is_empty() { "The program".to_owned() } else { program.to_owned() }
+    };
+    let text = row.lines.first().map(String::as_str).unwrap_or_default();
+    let mut said = match draft.kind {
+        Kind::Typed => typed(text, draft.is_command, &name(draft.end)),
+        Kind::Line => match row.lines.len() {
+            1 => format!("{} prints a line.", program(draft.end)),
+            lines => format!("{} prints {lines} lines.", program(draft.end)),
+        },
+        Kind::Ended => match &draft.entries.first().map(|entry| &entry.what) {
+            Some(Recorded::Prompt { status, .. }) => {
+                format!("In the terminal “{}” the program has ended, with status {status}.", name(draft.end))
+            }
+            _ => String::new(),
+        },
+        Kind::Table => table(draft, text),
+        Kind::Call | Kind::Return => draft
+            .call()
+            .map_or_else(String::new, |call| format!("{} {}.", program(draft.end), called(call, draft))),
+        Kind::Packet => draft.packet().map_or_else(String::new, |packet| {
+            let to = draft.to.map_or_else(String::new, |to| format!(" to {}", name(Some(to))));
+            format!("{}, from {}{to}. {}", contents(packet), name(draft.end), why(draft, drafts, &program))
+        }),
+        Kind::Note => draft.packet().map_or_else(|| text.to_owned(), |packet| format!("{packet}.")),
+    };
+    if draft.kind == Kind::Packet
+        && let Some(taken) = draft.taken.and_then(|taken| drafts.get(taken))
+    {
+        let call = taken.call().map_or("", |call| call.name.as_str());
+        let whose = program(taken.end);
+        said = match taken.kind {
+            Kind::Return => format!("{said} It ends the wait of {whose} in {call}."),
+            _ => format!("{said} {whose} will take it with {call}."),
+        };
+    }
+    let states: Vec<String> = row
+        .sockets
+        .iter()
+        .filter(|change| change.fresh)
+        .filter_map(|change| {
+            let socket = sockets.get(change.socket)?;
+            let listens =
+                change.state == "LISTEN" || !socket.name.contains(" to ") && change.state == "CLOSED";
+            let which = if listens { "’s listener" } else { "" };
+            Some(format!("{}{which} is {}", name(Some(socket.end)), change.state))
+        })
+        .collect();
+    if !states.is_empty() {
+        said = format!("{said} Now {}.", states.join(", "));
+    }
+    said
+}
+
+fn typed(text: &str, is_command: bool, terminal: &str) -> String {
+    if is_command {
+        format!("In the terminal “{terminal}” you run {text}.")
+    } else if text.starts_with('^') && text.len() == 2 {
+        let key = text.get(1..).unwrap_or_default();
+        format!("In the terminal “{terminal}” you press Ctrl-{key}.")
+    } else if text.is_empty() {
+        format!("In the terminal “{terminal}” you press Enter.")
+    } else {
+        format!(
+            "In the terminal “{terminal}” you type “{text}” and press Enter. The terminal itself echoes it."
+        )
+    }
+}
+
+fn table(draft: &Draft<'_>, command: &str) -> String {
+    let rows: Vec<String> = draft
+        .entries
+        .iter()
+        .filter_map(|entry| match &entry.what {
+            Recorded::Line { row: Some(row), .. } => Some(format!("{} at {}", row.state, row.local)),
+            _ => None,
+        })
+        .collect();
+    match rows.as_slice() {
+        [] if draft.is_command => format!("In another terminal you run {command}."),
+        [] => "Another terminal says something.".to_owned(),
+        rows => format!("The kernel’s own table of sockets: {}.", rows.join(", ")),
+    }
+}
+
+fn contents(packet: &Packet) -> String {
+    let length = packet.payload.1;
+    match &packet.headers {
+        Headers::Tcp(tcp) if length == 0 => format!("{} without data", tcp.flags()),
+        Headers::Tcp(tcp) => format!("{} with {}", tcp.flags(), count(length)),
+        Headers::Udp { .. } => format!("A datagram of {}", count(length)),
+        Headers::Icmp { message, .. } => format!("ICMP says: {message}"),
+        Headers::Fragment { .. } => "A piece of a datagram".to_owned(),
+        Headers::Other { what } => what.clone(),
+    }
+}
+
+/// What made the packet fly.
+fn why(draft: &Draft<'_>, drafts: &[Draft<'_>], program: &dyn Fn(Option<usize>) -> String) -> String {
+    let Some(cause) = draft.cause.and_then(|cause| drafts.get(cause)) else {
+        return "The kernel sends it by itself.".to_owned();
+    };
+    match (cause.call(), cause.packet()) {
+        (Some(call), _) => format!("{} of {} made the kernel send it.", call.name, program(cause.end)),
+        (_, Some(packet)) => match &packet.headers {
+            Headers::Tcp(tcp) => format!("The kernel answers the {}; no call is needed for it.", tcp.flags()),
+            _ => "The kernel answers; no call is needed for it.".to_owned(),
+        },
+        _ => String::new(),
+    }
+}
+
+/// What a program does with this call, behind its name.
+fn called(call: &Call, draft: &Draft<'_>) -> String {
+    let on = call.on.as_ref().map_or(-1, |on| on.number);
+    let result = call.result.as_deref().unwrap_or_default();
+    let number = call.number().unwrap_or(-1);
+    let waits = draft.until.is_some();
+    let is_return = draft.kind == Kind::Return;
+    if !waits && number < 0 && call.result.is_some() {
+        let what = short(result);
+        let words = result.split_once('(').map_or("", |(_, words)| words.trim_end_matches(')'));
+        let words = if words.is_empty() { String::new() } else { format!(" ({words})") };
+        return match what {
+            "EINPROGRESS" => format!("asks for a connection and does not wait for it: {what}"),
+            "EAGAIN" => format!("gets nothing from {}: {what}{words}", call.name),
+            _ => format!("is told that {} failed: {what}{words}", call.name),
+        };
+    }
+    let address = arguments::address(call).unwrap_or_default();
+    let to = if address.is_empty() { String::new() } else { format!(" to {address}") };
+    let stream = call.on.as_ref().is_some_and(|on| on.kind != On::Udp);
+    match call.name.as_str() {
+        "socket" => format!("asks the kernel for a socket, and gets descriptor {number}"),
+        "socketpair" => "asks the kernel for two sockets that are connected to each other".to_owned(),
+        "bind" => format!("gives the socket its address, {address}"),
+        "listen" => "makes the socket a listener: connections come out of it".to_owned(),
+        "accept" | "accept4" if waits => "waits for a connection".to_owned(),
+        "accept" | "accept4" if is_return => format!("has a connection: descriptor {number}"),
+        "accept" | "accept4" => format!("takes a connection that was there already: descriptor {number}"),
+        "connect" if waits => format!("asks for a connection{to}, and waits for the answer"),
+        "connect" if is_return => "is connected".to_owned(),
+        "connect" => format!("connects{to}"),
+        "getsockname" => format!("asks which address its socket has: {address}"),
+        "getpeername" => format!("asks who the peer is: {address}"),
+        "setsockopt" | "getsockopt" => {
+            let option = arguments::split(&call.arguments).get(2).copied().unwrap_or_default().to_owned();
+            let verb = if call.name == "setsockopt" { "sets" } else { "asks for" };
+            format!("{verb} the option {option} of its socket")
+        }
+        "close" => format!("gives descriptor {on} back"),
+        "shutdown" if call.arguments.contains("SHUT_RD)") => "will receive no more".to_owned(),
+        "shutdown" => "says that it will send no more".to_owned(),
+        "epoll_ctl" | "fcntl" | "ioctl" => {
+            let what = arguments::split(&call.arguments).get(1).copied().unwrap_or_default().to_owned();
+            format!("asks {} for {what}", call.name)
+        }
+        name if ["poll", "ppoll", "select", "pselect", "epoll_wait", "epoll_pwait"]
+            .iter()
+            .any(|wait| name.starts_with(wait)) =>
+        {
+            match number {
+                _ if waits => "waits until a descriptor is ready".to_owned(),
+                0 => "has waited for as long as it wanted, and nothing is ready".to_owned(),
+                1 => "is told that one descriptor is ready".to_owned(),
+                _ => format!("is told that {number} descriptors are ready"),
+            }
+        }
+        _ if call.sends() => {
+            let passed = arguments::passed(call);
+            let with = match passed.as_slice() {
+                [] => String::new(),
+                [one] => format!(", and with them a copy of descriptor {one}"),
+                _ => format!(", and with them copies of {} descriptors", passed.len()),
+            };
+            format!("hands {} to its kernel{to}{with}", bytes(number))
+        }
+        _ if call.receives() => {
+            let passed = arguments::passed(call);
+            let with = match passed.as_slice() {
+                [] => String::new(),
+                [one] => format!(", and with them descriptor {one}, which is new here"),
+                _ => format!(", and with them {} descriptors, which are new here", passed.len()),
+            };
+            match number {
+                _ if waits => format!("asks for bytes with {}; there are none, so it waits", call.name),
+                0 if stream => "gets 0 bytes: the other end will send no more".to_owned(),
+                _ if is_return => format!("has {}{with}", bytes(number)),
+                _ => format!("asks for bytes and gets {} that were there already{with}", bytes(number)),
+            }
+        }
+        name if waits => format!("waits in {name}"),
+        name => format!("calls {name}, which gives {result}"),
+    }
+}
+
+fn bytes(number: i64) -> String {
+    count(usize::try_from(number).unwrap_or(0))
+}
