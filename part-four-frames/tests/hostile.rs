@@ -117,7 +117,7 @@ fn a_thousand_hostile_frames() {
         if round % 7 == 0 {
             continue;
         }
-        peer.shutdown(Shutdown::Write).unwrap();
+        let _ = peer.shutdown(Shutdown::Write);
         let (status, text) = answer(&mut peer);
         // A changed name is a name, and what is cut after its last byte is whole: such frames are kept.
         assert!(status == 1 || status == 2 || text.contains("bytes, CRC-32"), "{status} {text}");
