@@ -23,7 +23,7 @@ use crate::ordinary::usual;
 use crate::tools;
 
 /// How long a wait may take before it is an error; far more than any program here needs.
-pub const BOUND: Duration = Duration::from_secs(20);
+pub const BOUND: Duration = Duration::from_secs(60);
 
 /// A program that runs. Dropped while it still runs, it is killed.
 #[derive(Debug)]

@@ -58,7 +58,7 @@ impl Page {
             source: String::new(),
             settings: Settings {
                 sysctls: Vec::new(),
-                timeout: Duration::from_secs(10),
+                timeout: Duration::from_secs(30),
                 private: false,
                 hosts: Plan::default(),
             },
