@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use anyhow::{Context, Result};
 use common::arguments::{Arg, Arguments, DEFAULT_ADDRESS, Error};
 use common::program;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::unistd::{Pid, gettid};
 use part_six_connections::listener::listen_on;
 use tracing::info;
 
@@ -48,9 +50,18 @@ fn count(events: EpollFlags) -> Result<()> {
         list.add(&*listener, EpollEvent::new(events, 0)).context("epoll_ctl")?;
         lists.push(list);
     }
+    let (sender, threads) = channel();
     for list in lists {
-        let (woken, listener) = (Arc::clone(&woken), Arc::clone(&listener));
-        thread::Builder::new().spawn(move || wait(&list, &listener, &woken)).context("start a thread")?;
+        let (woken, listener, sender) = (Arc::clone(&woken), Arc::clone(&listener), sender.clone());
+        thread::Builder::new()
+            .spawn(move || wait(&list, &listener, &woken, &sender))
+            .context("start a thread")?;
+    }
+    // A thread that comes to epoll_wait after the client need not be woken: so each must sleep first.
+    for id in threads.iter().take(THREADS) {
+        while !sleeps(id)? {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
     info!("{THREADS} threads wait");
     let mut first = None;
@@ -66,8 +77,18 @@ fn count(events: EpollFlags) -> Result<()> {
     Ok(())
 }
 
-fn wait(list: &Epoll, _listener: &OwnedFd, woken: &AtomicUsize) {
+fn wait(list: &Epoll, _listener: &OwnedFd, woken: &AtomicUsize, threads: &Sender<Pid>) {
+    if threads.send(gettid()).is_err() {
+        return; // the program ends
+    }
     if list.wait(&mut [EpollEvent::empty()], EpollTimeout::NONE).is_ok() {
         woken.fetch_add(1, Ordering::SeqCst);
     }
+}
+
+/// Whether the kernel says so: the state after the name in `proc_pid_stat(5)` is S.
+fn sleeps(id: Pid) -> Result<bool> {
+    let path = format!("/proc/self/task/{id}/stat");
+    let stat = std::fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+    Ok(stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S')))
 }
