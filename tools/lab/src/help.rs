@@ -25,7 +25,7 @@ Without PAGES: README.md and docs/*.md.
 
 Options:
   --update    rewrite what differs on the pages from what came (also: LAB_UPDATE=1)
-  --jobs N    play N pages at once (otherwise: one for every two processors)
+  --jobs N    play N pages at once (otherwise: one for each processor)
   -h, --help  this text
 
 Environment:

@@ -13,6 +13,7 @@ pub mod observe;
 pub mod plays;
 pub mod privilege;
 pub mod processes;
+mod processor;
 pub mod record;
 pub mod replay;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Where a program is started: among which processes, on which host, with which rights.
+//! Where a program is started: among which processes, on which host, with which rights, on which processor.
 
 use std::process::Child;
 
@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::hosts::Hosts;
 use crate::privilege::{self, Capability};
 use crate::processes::Processes;
+use crate::processor::Processor;
 
 /// A location for programs.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +19,8 @@ pub struct Location<'a> {
     pub host: &'a str,
     /// What its programs may do besides.
     pub capabilities: &'a [Capability],
+    /// The one that its programs share; none lets them run anywhere.
+    pub processor: Option<Processor>,
 }
 
 impl Location<'_> {
@@ -26,6 +29,12 @@ impl Location<'_> {
     /// # Errors
     /// When the location cannot be entered, or what `spawn` gives.
     pub fn start(&self, spawn: impl FnOnce() -> Result<Child> + Send) -> Result<Child> {
-        self.processes.within(|| self.hosts.within(self.host, || privilege::with(self.capabilities, spawn)))
+        let with_rights = || privilege::with(self.capabilities, spawn);
+        self.processes.within(|| {
+            self.hosts.within(self.host, || match self.processor {
+                Some(processor) => processor.run(with_rights),
+                None => with_rights(),
+            })
+        })
     }
 }

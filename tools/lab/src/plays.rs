@@ -1,6 +1,5 @@
-//! Plays many pages side by side: each has its own network, its own processes and its own folder. What they share are the
-//! processors, and a program that is late looks different from one that is not: so each page has two for itself, unless
-//! somebody asks for more pages at once.
+//! Plays many pages side by side: each has its own network, its own processes and its own folder. The programs of a page
+//! share one processor, so as many pages play as there are processors, unless somebody asks for more or fewer.
 
 use std::collections::VecDeque;
 use std::num::NonZero;
@@ -91,7 +90,7 @@ fn at_once(stage: &Stage<'_>, jobs: Option<NonZero<usize>>) -> Result<usize> {
         return Ok(1);
     }
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    Ok(jobs.map_or(processors.div_ceil(2), NonZero::get))
+    Ok(jobs.map_or(processors, NonZero::get))
 }
 
 /// The pages that have something to play, as indices, the longest first: what takes long should not begin last.

@@ -19,6 +19,7 @@ use crate::observe::watch::{Told, Watch};
 use crate::observe::{packets, syscalls};
 use crate::privilege::Capability;
 use crate::processes::Processes;
+use crate::processor::Processor;
 use crate::record::event::{Event, Interface, Lane, What};
 use crate::record::order::{Order, Ordered};
 
@@ -28,6 +29,7 @@ pub struct Session {
     terminals: BTreeMap<String, Terminal>,
     processes: Option<Processes>,
     hosts: Hosts,
+    processor: Option<Processor>,
     watch: Watch,
     told: Receiver<Told>,
     order: Order,
@@ -50,12 +52,18 @@ impl Session {
             terminals: BTreeMap::new(),
             processes: Some(Processes::start()?),
             hosts,
+            processor: None,
             watch,
             told,
             order: Order::new(),
             untraced: Vec::new(),
             scratch: TempDir::new().map_err(|error| Error::of("make a temporary directory", error))?,
         })
+    }
+
+    /// Lets the programs of all terminals that are opened from here on share one processor.
+    pub fn share_a_processor(&mut self) {
+        self.processor = Processor::next();
     }
 
     /// The hosts, which may be none.
@@ -125,7 +133,7 @@ impl Session {
 
     fn location<'a>(&'a self, host: &'a str, capabilities: &'a [Capability]) -> Result<Location<'a>> {
         let processes = self.processes.as_ref().ok_or_else(|| Error::new("the session has ended"))?;
-        Ok(Location { processes, hosts: &self.hosts, host, capabilities })
+        Ok(Location { processes, hosts: &self.hosts, host, capabilities, processor: self.processor })
     }
 
     /// How many programs live on beside those of the terminal `name`.

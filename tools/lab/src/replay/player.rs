@@ -58,7 +58,8 @@ impl<'a> Replay<'a> {
         hosts: Hosts,
         watcher: &'a mut dyn Watcher,
     ) -> Result<Self> {
-        let session = Session::start(hosts)?;
+        let mut session = Session::start(hosts)?;
+        session.share_a_processor();
         let no_packets = match stage.network {
             Network::Private => capture(page, &session).err(),
             Network::Host(missing, _) => Some(missing.clone()),
