@@ -1,7 +1,7 @@
 //! The laboratory: it replays the pages of the book in real terminals on a private network, compares every line, and
 //! shows the system calls and the packets of that same run.
 
-pub use harness::{environment, error, missing, network, ordinary, tools};
+pub use harness::{environment, error, folder, missing, network, ordinary, tools};
 
 pub mod book;
 pub mod check;

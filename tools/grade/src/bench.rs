@@ -1,0 +1,528 @@
+//! Where a check works: the learner's program on its private network, and clients for it.
+
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use lab::error::{Error, Result};
+use lab::network;
+use lab::record::call::Call;
+use lab::signals::Signals;
+use nix::poll::{PollFlags, PollTimeout};
+
+use crate::check::{Exercise, Ready};
+use crate::client::Client;
+use crate::explain;
+use crate::fault::{Fault, How, Judged, fault};
+use crate::kernel::{self, Quiet, Row};
+use crate::program::{Place, Program};
+
+/// The port that parts one and two use.
+pub const PORT: u16 = 6797;
+/// The first port of a client. They are counted, so that a report says the same every time.
+const FIRST_CLIENT: u16 = 40_001;
+
+/// How long one look for something to happen waits, in milliseconds.
+const TICK: u8 = 10;
+
+/// What a network here has otherwise than a machine: back-pressure comes after about 150,000 bytes instead of millions,
+/// and a learner's program may have any port.
+const SETTINGS: [(&str, &str); 3] = [
+    ("net.ipv4.tcp_rmem", "4096 65536 131072"),
+    ("net.ipv4.tcp_wmem", "4096 16384 131072"),
+    ("net.ipv4.ip_unprivileged_port_start", "0"),
+];
+
+/// Programs that compile others: while one of them lives, a first start may take a minute.
+const COMPILERS: [&str; 12] =
+    ["cargo", "rustc", "cc", "cc1", "gcc", "clang", "ld", "go", "compile", "javac", "tsc", "make"];
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Until a program listens.
+    pub start: Duration,
+    /// The same while a compiler runs.
+    pub compile: Duration,
+    /// Every other wait.
+    pub wait: Duration,
+    /// A program that does not move for so long will not move.
+    pub quiet: Duration,
+}
+
+impl Limits {
+    /// Those for a program that is `slow` times as slow as usual.
+    #[must_use]
+    pub fn times(slow: f64) -> Self {
+        let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds * slow).unwrap_or(Duration::MAX / 4);
+        Self { start: seconds(10.0), compile: seconds(60.0), wait: seconds(5.0), quiet: seconds(1.0) }
+    }
+}
+
+/// What is judged, and how.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// What it is to be.
+    pub exercise: &'static Exercise,
+    /// The command that starts it.
+    pub command: Vec<OsString>,
+    /// The directory in which it runs.
+    pub here: PathBuf,
+    /// Whether its calls are watched.
+    pub traced: bool,
+    /// How long things may take.
+    pub limits: Limits,
+}
+
+/// The place of work.
+#[derive(Debug)]
+pub struct Bench<'a> {
+    /// What is judged.
+    pub subject: &'a Subject,
+    /// Where the program is to wait.
+    pub place: Place,
+    /// A folder that goes with the grader.
+    pub scratch: &'a Path,
+    signals: &'a Signals,
+    program: Option<Program>,
+    next_port: u16,
+    /// What is happening, as a clause for a sentence: `when a client reset its connection`.
+    pub moment: &'static str,
+    /// What the learner should know although the check passes.
+    pub note: Option<String>,
+    /// The program's calls up to a fault, before anybody tried what it may be waiting for.
+    pub calls: Option<Vec<Call>>,
+}
+
+impl<'a> Bench<'a> {
+    /// Nothing runs yet.
+    #[must_use]
+    pub fn new(subject: &'a Subject, scratch: &'a Path, signals: &'a Signals) -> Self {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
+        Self {
+            subject,
+            place: Place { address, path: scratch.join("socket") },
+            scratch,
+            signals,
+            program: None,
+            next_port: FIRST_CLIENT,
+            moment: "",
+            note: None,
+            calls: None,
+        }
+    }
+
+    /// The limits.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.subject.limits
+    }
+
+    /// The program, where it was started.
+    pub fn program(&mut self) -> Option<&mut Program> {
+        self.program.as_mut()
+    }
+
+    /// Ends the program and everything of it.
+    pub fn end(&mut self) {
+        self.program = None;
+    }
+
+    /// Goes on only if nobody wants the grader to stop.
+    ///
+    /// # Errors
+    /// Somebody does.
+    pub fn go_on(&self) -> Result<()> {
+        self.signals.go_on()
+    }
+
+    /// Gives a network in which nothing has happened yet, and starts the program there without waiting for anything.
+    ///
+    /// # Errors
+    /// There is no network to be had, or the program cannot be run.
+    pub fn launch(&mut self) -> Result<()> {
+        self.fresh_network()?;
+        self.launch_here()
+    }
+
+    /// Gives a network in which nothing has happened yet.
+    ///
+    /// # Errors
+    /// There is none to be had.
+    pub fn fresh_network(&mut self) -> Result<()> {
+        self.end();
+        network::fresh()?;
+        SETTINGS.iter().try_for_each(|(name, value)| network::set(name, value))?;
+        self.next_port = FIRST_CLIENT;
+        Ok(())
+    }
+
+    /// Starts the program in the network as it is.
+    ///
+    /// # Errors
+    /// It cannot be run.
+    pub fn launch_here(&mut self) -> Result<()> {
+        self.end();
+        let subject = self.subject;
+        self.program =
+            Some(Program::start(&subject.command, &self.place, &subject.here, self.scratch, subject.traced)?);
+        Ok(())
+    }
+
+    /// Starts the program in a new network, and waits until it can be spoken to.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub fn restart(&mut self) -> Judged {
+        self.launch()?;
+        self.wait_ready()
+    }
+
+    /// The program runs and can be spoken to; it is started if it does not.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub fn running(&mut self) -> Judged {
+        let runs = self.program.as_mut().is_some_and(|program| program.ended().is_none());
+        if runs && (self.subject.exercise.ready)(&self.place)? == Ready::Yes {
+            return Ok(());
+        }
+        self.restart()
+    }
+
+    /// Waits until the program can be spoken to.
+    ///
+    /// # Errors
+    /// It has ended, waits elsewhere, or does nothing of the kind in time.
+    pub fn wait_ready(&mut self) -> Judged {
+        let begun = Instant::now();
+        let mut elsewhere: Option<Instant> = None;
+        loop {
+            self.go_on()?;
+            let ready = (self.subject.exercise.ready)(&self.place)?;
+            let Some(program) = &mut self.program else { return fault("Your program does not run.") };
+            match ready {
+                Ready::Yes => return Ok(()),
+                Ready::NotYet => {}
+                // It may be one socket of several.
+                Ready::Elsewhere(_) if elsewhere.is_none_or(|since| since.elapsed().as_millis() < 300) => {
+                    elsewhere.get_or_insert_with(Instant::now);
+                }
+                Ready::Elsewhere(place) => {
+                    return fault(format!(
+                        "Your program listens on {place}, not on {}. The grader passes the address in the \
+                         environment (ADDR, or HOST and PORT), and in place of {{addr}} in a word of your command.",
+                        self.place.address
+                    ));
+                }
+            }
+            if program.ended().is_some() {
+                return Err(explain::ended_early(self).into());
+            }
+            let members = program.members();
+            let compiles = members.iter().any(|member| COMPILERS.contains(&member.name.as_str()));
+            let limits = self.limits();
+            if begun.elapsed() > if compiles { limits.compile } else { limits.start } {
+                return Err(explain::never_ready(self)?.into());
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// The rows of the kernel's table for the connection with this client: the program's end of it.
+    ///
+    /// # Errors
+    /// There is no /proc.
+    pub fn row(&self, client: &Client) -> Result<Option<Row>> {
+        let is_its = |row: &Row| {
+            row.peer.port() == client.address.port() && row.local.port() == self.place.address.port()
+        };
+        Ok(kernel::tcp()?.into_iter().find(is_its))
+    }
+
+    /// How many connections wait to be accepted.
+    ///
+    /// # Errors
+    /// There is no /proc.
+    pub fn waiting(&self) -> Result<u32> {
+        let listens = |row: &Row| row.listens() && row.local.port() == self.place.address.port();
+        Ok(kernel::tcp()?.into_iter().filter(listens).map(|row| row.waiting).sum())
+    }
+
+    /// A new client, connected.
+    ///
+    /// # Errors
+    /// It is refused, or nobody answers.
+    pub fn connect(&mut self) -> Judged<Client> {
+        let from = SocketAddr::from((Ipv4Addr::LOCALHOST, self.next_port));
+        self.next_port += 1;
+        let mut client = Client::begin(from, self.place.address)?;
+        let begun = Instant::now();
+        while !client.is_connected() {
+            self.go_on()?;
+            if begun.elapsed() > self.limits().wait {
+                return Err(explain::no_answer_to_connect(self)?.into());
+            }
+            let _ = client.is_ready(PollFlags::POLLOUT, PollTimeout::from(TICK));
+        }
+        match client.how {
+            How::Open => Ok(client),
+            _ => Err(explain::refused(self).into()),
+        }
+    }
+
+    /// Waits until `done`, which looks at the client, and meanwhile reads what comes back. Gives up when the connection
+    /// is over or nothing more will come, which then shows in the client.
+    ///
+    /// # Errors
+    /// The grader has to stop.
+    pub fn wait(&mut self, client: &mut Client, done: impl Fn(&Client) -> bool) -> Judged {
+        self.exchange(client, &[], done).map(|_| ())
+    }
+
+    /// The same, and sends `bytes` meanwhile. Gives how many were taken.
+    fn exchange(
+        &mut self,
+        client: &mut Client,
+        bytes: &[u8],
+        done: impl Fn(&Client) -> bool,
+    ) -> Judged<usize> {
+        let begun = Instant::now();
+        let mut quiet = Quiet::from_now();
+        let mut taken = 0;
+        while client.how == How::Open {
+            self.go_on()?;
+            if client.read() {
+                quiet.moved();
+            }
+            let rest = bytes.get(taken..).unwrap_or_default();
+            if !rest.is_empty() {
+                let now = client.write(rest);
+                taken += now;
+                if now > 0 {
+                    quiet.moved();
+                    continue;
+                }
+            }
+            if taken == bytes.len() && done(client) {
+                break;
+            }
+            let flags =
+                if rest.is_empty() { PollFlags::POLLIN } else { PollFlags::POLLIN | PollFlags::POLLOUT };
+            if client.how != How::Open || client.is_ready(flags, PollTimeout::from(TICK)) {
+                continue;
+            }
+            let Some(program) = &mut self.program else { break };
+            if program.ended().is_some() && !client.read() {
+                client.how = How::Exit;
+            } else if quiet.look(&program.members()) > self.subject.limits.quiet {
+                client.how = How::Silent;
+            } else if begun.elapsed() > self.subject.limits.wait {
+                client.how = How::Slow;
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Sends all of `bytes` and reads what comes back meanwhile.
+    ///
+    /// # Errors
+    /// They are not taken.
+    pub fn send(&mut self, client: &mut Client, bytes: &[u8]) -> Judged {
+        let taken = self.exchange(client, bytes, |_| true)?;
+        if taken == bytes.len() {
+            return Ok(());
+        }
+        // It should have come back all the same.
+        client.sent.extend(bytes.iter().skip(taken));
+        Err(explain::echo(self, client)?.into())
+    }
+
+    /// Waits until everything that the client has sent has come back, and nothing more.
+    ///
+    /// # Errors
+    /// Something else comes back, or less, or more.
+    pub fn comes_back(&mut self, client: &mut Client) -> Judged {
+        self.wait(client, |client| client.got.len() >= client.sent.len())?;
+        if client.got.len() >= client.sent.len() {
+            self.settle()?;
+            client.read();
+        }
+        if client.got == client.sent { Ok(()) } else { Err(explain::echo(self, client)?.into()) }
+    }
+
+    /// Sends `bytes` and waits until all that the client has sent has come back.
+    ///
+    /// # Errors
+    /// As [`Self::send`] and [`Self::comes_back`].
+    pub fn echo(&mut self, client: &mut Client, bytes: &[u8]) -> Judged {
+        self.send(client, bytes)?;
+        self.comes_back(client)
+    }
+
+    /// Sends the end of the stream, and waits until the program has sent all, and then its own end.
+    ///
+    /// # Errors
+    /// Something is missing, or the end does not come, or a reset.
+    pub fn ends_well(&mut self, client: &mut Client) -> Judged {
+        client.finish();
+        self.wait(client, |_| false)?;
+        match client.how {
+            How::End if client.got == client.sent => Ok(()),
+            _ => Err(explain::echo(self, client)?.into()),
+        }
+    }
+
+    /// Waits until the program has taken everything that the client has sent out of the kernel.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn consumed(&mut self, client: &mut Client) -> Judged {
+        let begun = Instant::now();
+        let mut quiet = Quiet::from_now();
+        while self.row(client)?.is_some_and(|row| row.waiting > 0) || self.waiting()? > 0 {
+            self.go_on()?;
+            client.read();
+            let Some(program) = &mut self.program else { break };
+            let members = program.members();
+            let is_quiet = quiet.look(&members) > self.subject.limits.quiet;
+            if is_quiet || members.is_empty() || begun.elapsed() > self.subject.limits.wait {
+                client.how = if is_quiet { How::Silent } else { How::Slow };
+                return Err(explain::echo(self, client)?.into());
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    /// Waits until no thread of the program runs, for at most a fifth of the usual limit.
+    ///
+    /// # Errors
+    /// The grader has to stop.
+    pub fn settle(&mut self) -> Judged {
+        let begun = Instant::now();
+        let mut asleep = 0;
+        let mut quiet = Quiet::from_now();
+        while asleep < 3 && begun.elapsed() < self.subject.limits.wait / 5 {
+            self.go_on()?;
+            let Some(program) = &self.program else { break };
+            let members = program.members();
+            let before = quiet.look(&members);
+            asleep = if before.is_zero() || kernel::runs(&members) { 0 } else { asleep + 1 };
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    /// Does `work` while the program stands still: everything that clients send meanwhile is there when it goes on.
+    ///
+    /// # Errors
+    /// It does not stand still, or what `work` gives.
+    pub fn frozen<T>(&mut self, work: impl FnOnce(&mut Self) -> Judged<T>) -> Judged<T> {
+        if let Some(program) = &self.program {
+            program.freeze(self.subject.limits.wait)?;
+        }
+        let result = work(self);
+        if let Some(program) = &self.program {
+            program.thaw();
+        }
+        result
+    }
+
+    /// Sends without reading until the kernel takes no more and the program does not move, or `most` bytes were taken.
+    /// Gives how many were.
+    ///
+    /// # Errors
+    /// The grader has to stop.
+    pub fn offer(&mut self, client: &mut Client, bytes: &[u8]) -> Judged<usize> {
+        let begun = Instant::now();
+        let mut quiet = Quiet::from_now();
+        let mut taken = 0;
+        while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
+            self.go_on()?;
+            let now = client.write(rest);
+            taken += now;
+            if now > 0 {
+                quiet.moved();
+                continue;
+            }
+            if client.how != How::Open || client.is_ready(PollFlags::POLLOUT, PollTimeout::from(TICK)) {
+                if client.how != How::Open {
+                    break;
+                }
+                continue;
+            }
+            let Some(program) = &mut self.program else { break };
+            // TCP looks again after 200 ms whether its peer has room: nothing moves for longer only if there is none.
+            let stands = quiet.look(&program.members()) > Duration::from_millis(500);
+            if stands || begun.elapsed() > self.subject.limits.wait * 2 {
+                break;
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Whether the program has ended; by then the check is over.
+    ///
+    /// # Errors
+    /// It has.
+    pub fn lives(&mut self) -> Judged {
+        match self.program.as_mut().and_then(Program::ended) {
+            None => Ok(()),
+            Some(_) => Err(explain::died(self).into()),
+        }
+    }
+
+    /// A new client is served as if nothing had happened.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn still_serves(&mut self) -> Judged {
+        self.lives()?;
+        let mut next = self.connect()?;
+        self.echo(&mut next, b"still there?\n")
+    }
+
+    /// Waits until every connection's end on the program's side is gone.
+    ///
+    /// # Errors
+    /// The grader has to stop.
+    pub fn all_closed(&mut self) -> Judged<bool> {
+        let begun = Instant::now();
+        let mut quiet = Quiet::from_now();
+        let port = self.place.address.port();
+        loop {
+            self.go_on()?;
+            let open = kernel::tcp()?
+                .iter()
+                .any(|row| row.local.port() == port && matches!(row.state, 1 | kernel::CLOSE_WAIT));
+            if !open {
+                return Ok(true);
+            }
+            let Some(program) = &self.program else { return Ok(true) };
+            let is_quiet = quiet.look(&program.members()) > self.subject.limits.quiet;
+            if is_quiet || begun.elapsed() > self.subject.limits.wait {
+                return Ok(false);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// The lines that the program has said on standard error.
+    pub fn said(&mut self) -> String {
+        self.program.as_ref().map(|program| program.stderr.text()).unwrap_or_default()
+    }
+
+    /// A fault about the connection of this client.
+    #[must_use]
+    pub fn fault_on(&self, client: &Client, sentence: impl Into<String>) -> Fault {
+        Fault::new(sentence).on(client.address, Some(client.exchange()))
+    }
+}
+
+/// An error of a check that has to do with the machine.
+#[must_use]
+pub fn broken(what: &str) -> Error {
+    Error::new(what)
+}

@@ -1,0 +1,177 @@
+//! The system calls of the learner's program, seen by the laboratory's observer, and which of them belong to one
+//! connection.
+
+use std::collections::{HashMap, VecDeque};
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use lab::error::{Error, Result};
+use lab::observe::syscalls;
+use lab::observe::watch::{Told, Watch};
+use lab::record::call::Call;
+use lab::record::event::What;
+
+/// So many calls are kept; of a program that makes calls without end, the last.
+const KEPT: usize = 4096;
+
+/// How long strace may take to write down what has happened.
+const LATE: Duration = Duration::from_millis(500);
+/// When no call has come for so long, strace has written all.
+const WRITTEN: Duration = Duration::from_millis(40);
+
+/// The calls of one run of the program.
+#[derive(Debug)]
+pub struct Calls {
+    kept: Arc<Kept>,
+    // It ends the thread that fills `kept`.
+    _watch: Watch,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    calls: Mutex<VecDeque<Call>>,
+    /// How many have come so far.
+    count: AtomicUsize,
+}
+
+impl Calls {
+    /// Prepares to watch a program; gives the words that go before its command. `place` is a folder for strace's pipe.
+    ///
+    /// # Errors
+    /// No pipe or no thread is to be had.
+    pub fn watch(place: &Path) -> Result<(Self, Vec<OsString>)> {
+        let (watch, told) = Watch::start().map_err(|error| Error::of("start the observer", error))?;
+        let words = syscalls::trace("program", place, &[], &watch)
+            .map_err(|error| Error::of("watch the program's calls", error))?;
+        let kept = Arc::<Kept>::default();
+        let filled = Arc::clone(&kept);
+        std::thread::Builder::new()
+            .name("calls".to_owned())
+            .spawn(move || filled.fill(&told))
+            .map_err(|error| Error::of("start a thread for the program's calls", error))?;
+        Ok((Self { kept, _watch: watch }, words))
+    }
+
+    /// How many calls there have been.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.kept.count.load(Ordering::Relaxed)
+    }
+
+    /// Every call that is kept, once strace has written down what has happened.
+    #[must_use]
+    pub fn all(&self) -> Vec<Call> {
+        let begun = Instant::now();
+        let (mut seen, mut since) = (self.count(), Instant::now());
+        while since.elapsed() < WRITTEN && begun.elapsed() < LATE {
+            std::thread::sleep(Duration::from_millis(5));
+            if self.count() != seen {
+                (seen, since) = (self.count(), Instant::now());
+            }
+        }
+        self.kept.calls.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+}
+
+impl Kept {
+    fn fill(&self, told: &Receiver<Told>) {
+        while let Ok(told) = told.recv() {
+            let Told::Event(event) = told else { continue };
+            let What::Call(call) = event.what else { continue };
+            if !call.shown {
+                continue;
+            }
+            let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+            // The call of which it was said that it had begun has returned.
+            let is_same = |other: &&mut Call| {
+                other.result.is_none() && other.thread == call.thread && other.began == call.began
+            };
+            if let Some(begun) = calls.iter_mut().rev().take(64).find(is_same) {
+                *begun = *call;
+            } else {
+                calls.push_back(*call);
+                if calls.len() > KEPT {
+                    calls.pop_front();
+                }
+            }
+            self.count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The calls among `calls` that concern the connections with `clients`, or the listener where there are none.
+///
+/// strace names both ends behind a descriptor as long as the connection lives. When it was reset the name is gone, and
+/// only the descriptor's number tells.
+#[must_use]
+pub fn of_clients<'a>(calls: &'a [Call], clients: &[SocketAddr]) -> Vec<&'a Call> {
+    let mut open: HashMap<(u32, i32), u16> = HashMap::new();
+    let is_wanted = |port: Option<u16>| match port {
+        Some(port) => clients.iter().any(|client| client.port() == port),
+        None => clients.is_empty(),
+    };
+    let mut wanted = Vec::new();
+    for call in calls {
+        let given = call.gave.as_ref().and_then(|gave| Some((gave.number, gave.peer?.port())));
+        if let Some((number, port)) = given {
+            open.insert((call.process, number), port);
+        }
+        let on = call.on.as_ref();
+        let named = on.and_then(|on| Some(on.peer?.port()));
+        let known = on.and_then(|on| {
+            let own = open.get(&(call.process, on.number));
+            // A forked child has its parent's descriptors.
+            own.or_else(|| open.iter().find(|((_, number), _)| *number == on.number).map(|(_, port)| port))
+        });
+        let port = named.or(known.copied()).or(given.map(|(_, port)| port));
+        if let (Some(on), Some(port)) = (on, named) {
+            open.insert((call.process, on.number), port);
+        }
+        if is_wanted(port) {
+            wanted.push(call);
+        }
+        if let ("close", Some(on)) = (call.name.as_str(), on) {
+            open.remove(&(call.process, on.number));
+        }
+    }
+    wanted
+}
+
+/// How many bytes a call was given to send: what stands behind its bytes, `sendto(4, "..."..., 4096, 0, NULL, 0)`.
+#[must_use]
+pub fn given(call: &Call) -> Option<i64> {
+    let (_, behind) = call.arguments.rsplit_once('"')?;
+    behind.trim_start_matches("...").trim_start_matches(", ").split([',', ')']).next()?.trim().parse().ok()
+}
+
+/// The calls as lines; what repeats is said once, and of many the first and the last are shown.
+#[must_use]
+pub fn lines(calls: &[&Call], most: usize) -> Vec<String> {
+    let mut lines: Vec<(String, usize)> = Vec::new();
+    for call in calls {
+        let text = call.to_string();
+        match lines.last_mut() {
+            Some((last, times)) if *last == text => *times += 1,
+            _ => lines.push((text, 1)),
+        }
+    }
+    let said = |(text, times): (String, usize)| match times {
+        1 => text,
+        times => format!("{text}   ({times} times)"),
+    };
+    let mut lines: Vec<String> = lines.into_iter().map(said).collect();
+    if lines.len() > most {
+        let first = most / 3;
+        let last = lines.split_off(lines.len() - (most - first));
+        let left_out = lines.len() - first;
+        lines.truncate(first);
+        lines.push(format!("... ({left_out} more)"));
+        lines.extend(last);
+    }
+    lines
+}

@@ -1,0 +1,69 @@
+//! Level 4: more than one client at a time.
+
+use crate::bench::Bench;
+use crate::check::Check;
+use crate::fault::Judged;
+use crate::page::page;
+use crate::payload;
+
+/// Five clients at once.
+pub const FIVE: Check = Check {
+    id: "five",
+    level: 4,
+    title: "five clients at once are served, in any order",
+    page: page("docs/part-six.md", "One after another"),
+    judge: five,
+};
+
+/// A client that says nothing.
+pub const SILENT_FIRST: Check = Check {
+    id: "silent-first",
+    level: 4,
+    title: "a client that says nothing holds up nobody",
+    page: page("docs/part-six-failures.md", "The client that says nothing"),
+    judge: |bench| {
+        bench.running()?;
+        let _silent = bench.connect()?;
+        bench.moment = "while another client is connected and says nothing";
+        let mut second = bench.connect()?;
+        bench.echo(&mut second, b"may I?\n")
+    },
+};
+
+/// A client that does not read.
+pub const NEVER_READS: Check = Check {
+    id: "never-reads",
+    level: 4,
+    title: "a client that sends and does not read holds up nobody",
+    page: page("docs/part-six-failures.md", "The client that does not read"),
+    judge: |bench| {
+        bench.running()?;
+        let mut stubborn = bench.connect()?;
+        bench.offer(&mut stubborn, &payload::numbered(1_000_000))?;
+        bench.moment = "while another client sends and does not read";
+        let mut second = bench.connect()?;
+        bench.echo(&mut second, b"may I?\n")
+    },
+};
+
+fn five(bench: &mut Bench<'_>) -> Judged {
+    bench.running()?;
+    let mut clients = Vec::new();
+    for number in 0..5 {
+        let mut client = bench.connect()?;
+        bench.send(&mut client, format!("client {number} of five\n").as_bytes())?;
+        clients.push(client);
+    }
+    bench.moment = "while other clients are connected";
+    for number in [4, 2, 0, 1, 3] {
+        if let Some(client) = clients.get_mut(number) {
+            bench.comes_back(client)?;
+        }
+    }
+    for number in [4, 2, 0, 1, 3] {
+        if let Some(client) = clients.get_mut(number) {
+            bench.echo(client, format!("once more from {number}\n").as_bytes())?;
+        }
+    }
+    Ok(())
+}

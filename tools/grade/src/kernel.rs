@@ -1,0 +1,264 @@
+//! What the kernel knows of the learner's program: the sockets of its network, and its processes. Everything here is
+//! read from /proc; nobody is asked, so nothing is disturbed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use lab::error::{Error, Result};
+
+/// One line of /proc/net/tcp or its siblings (`proc_pid_net(5)`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its own address.
+    pub local: SocketAddr,
+    /// Its peer's; all zero where there is none.
+    pub peer: SocketAddr,
+    /// The number of its state; see [`LISTEN`].
+    pub state: u8,
+    /// Bytes that its peer has not acknowledged.
+    pub sending: u32,
+    /// Of a connection: bytes that wait to be received. Of a listener: connections that wait to be accepted.
+    pub waiting: u32,
+    /// The number by which /proc/PID/fd names it.
+    pub inode: u64,
+}
+
+/// The state of a listening TCP socket.
+pub const LISTEN: u8 = 10;
+/// The state of a TCP socket whose peer has sent its end, and which was not closed.
+pub const CLOSE_WAIT: u8 = 8;
+
+impl Row {
+    /// Whether it is a TCP socket that listens.
+    #[must_use]
+    pub fn listens(&self) -> bool {
+        self.state == LISTEN
+    }
+}
+
+/// Every TCP socket of this thread's network.
+///
+/// # Errors
+/// There is no /proc.
+pub fn tcp() -> Result<Vec<Row>> {
+    rows(["tcp", "tcp6"])
+}
+
+/// Every UDP socket of this thread's network.
+///
+/// # Errors
+/// There is no /proc.
+pub fn udp() -> Result<Vec<Row>> {
+    rows(["udp", "udp6"])
+}
+
+fn rows(names: [&str; 2]) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for name in names {
+        let path = format!("/proc/thread-self/net/{name}");
+        match fs::read_to_string(&path) {
+            Ok(text) => rows.extend(text.lines().filter_map(row)),
+            // A kernel without IPv6 has no tcp6.
+            Err(_) if name.ends_with('6') => {}
+            Err(error) => return Err(Error::of(format!("read {path}"), error)),
+        }
+    }
+    Ok(rows)
+}
+
+/// `0: 0100007F:1A8D 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 933162 ...`
+fn row(line: &str) -> Option<Row> {
+    let mut words = line.split_whitespace().skip(1);
+    let local = address(words.next()?)?;
+    let peer = address(words.next()?)?;
+    let state = u8::from_str_radix(words.next()?, 16).ok()?;
+    let (sending, waiting) = words.next()?.split_once(':')?;
+    let number = |text| u32::from_str_radix(text, 16).ok();
+    let inode = words.nth(4)?.parse().ok()?;
+    Some(Row { local, peer, state, sending: number(sending)?, waiting: number(waiting)?, inode })
+}
+
+/// The kernel prints the four bytes of each word as a number of this machine's byte order.
+fn address(text: &str) -> Option<SocketAddr> {
+    let (address, port) = text.split_once(':')?;
+    let words = address
+        .as_bytes()
+        .chunks(8)
+        .map(|word| u32::from_str_radix(std::str::from_utf8(word).ok()?, 16).ok().map(u32::to_ne_bytes));
+    let bytes: Vec<u8> = words.collect::<Option<Vec<_>>>()?.concat();
+    let address = match <[u8; 4]>::try_from(bytes.as_slice()) {
+        Ok(four) => IpAddr::from(Ipv4Addr::from(four)),
+        Err(_) => IpAddr::from(Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?)),
+    };
+    Some(SocketAddr::new(address, u16::from_str_radix(port, 16).ok()?))
+}
+
+/// A process of the learner's program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its number, as this process sees it.
+    pub pid: i32,
+    /// What it is called: the first 15 bytes of its program's name.
+    pub name: String,
+    /// `S` sleeps, `R` runs, `T` is stopped, ... (`proc_pid_stat(5)`).
+    pub state: char,
+    /// Its parent.
+    pub parent: i32,
+}
+
+/// The network namespace of the calling thread, as the kernel names it.
+///
+/// # Errors
+/// There is no /proc.
+pub fn network() -> Result<PathBuf> {
+    let path = "/proc/thread-self/ns/net";
+    fs::read_link(path).map_err(|error| Error::of(format!("read {path}"), error))
+}
+
+/// Every process that lives in `network`, whoever its parent is: a process cannot leave it as it can leave a process
+/// group. Left out are the grader itself, its helper and the tracer. A process that has ended and waits for its parent
+/// lives nowhere: see [`zombies`].
+#[must_use]
+pub fn members(network: &PathBuf) -> Vec<Member> {
+    let own = std::process::id().cast_signed();
+    let lives = |pid: i32| fs::read_link(format!("/proc/{pid}/ns/net")).is_ok_and(|of| of == *network);
+    let all = pids().filter(|pid| *pid != own && lives(*pid)).filter_map(member);
+    all.filter(|member| member.name != "strace" && !is_helper(member.pid)).collect()
+}
+
+/// The children of `members` that have ended and for which nobody has waited.
+#[must_use]
+pub fn zombies(members: &[Member]) -> Vec<Member> {
+    let is_ours = |parent: i32| members.iter().any(|member| member.pid == parent);
+    pids().filter_map(member).filter(|child| child.state == 'Z' && is_ours(child.parent)).collect()
+}
+
+fn pids() -> impl Iterator<Item = i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten();
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+}
+
+/// `pid (comm) state ppid ...`; comm may hold spaces and parentheses.
+fn member(pid: i32) -> Option<Member> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (before, after) = stat.rsplit_once(") ")?;
+    let mut words = after.split_whitespace();
+    Some(Member {
+        pid,
+        name: before.split_once('(')?.1.to_owned(),
+        state: words.next()?.chars().next()?,
+        parent: words.next()?.parse().ok()?,
+    })
+}
+
+/// Whether the process is the first one of the program's namespace, which is this program itself.
+fn is_helper(pid: i32) -> bool {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    words.split(|byte| *byte == 0).nth(1) == Some(lab::processes::FIRST.as_bytes())
+}
+
+/// How many descriptors these processes have open together.
+#[must_use]
+pub fn descriptors(members: &[Member]) -> usize {
+    let of = |member: &Member| fs::read_dir(format!("/proc/{}/fd", member.pid)).map_or(0, Iterator::count);
+    members.iter().map(of).sum()
+}
+
+/// The processes among these that have the socket of this inode open.
+#[must_use]
+pub fn owners(members: &[Member], inode: u64) -> Vec<Member> {
+    let wanted = PathBuf::from(format!("socket:[{inode}]"));
+    let has = |member: &&Member| {
+        let open = fs::read_dir(format!("/proc/{}/fd", member.pid)).into_iter().flatten();
+        open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok()).any(|to| to == wanted)
+    };
+    members.iter().filter(has).cloned().collect()
+}
+
+/// Each thread of these processes: whether it runs, and how often it was switched to and away from.
+fn threads(members: &[Member]) -> BTreeMap<i32, (bool, u64)> {
+    let mut threads = BTreeMap::new();
+    for member in members {
+        let tasks = fs::read_dir(format!("/proc/{}/task", member.pid)).into_iter().flatten();
+        for path in tasks.filter_map(|task| Some(task.ok()?.path())) {
+            let status = fs::read_to_string(path.join("status")).unwrap_or_default();
+            let field = |name: &str| {
+                status.lines().find_map(|line| line.strip_prefix(name)).map_or("", str::trim).to_owned()
+            };
+            let switches = ["voluntary_ctxt_switches:", "nonvoluntary_ctxt_switches:"]
+                .map(|name| field(name).parse::<u64>().unwrap_or(0));
+            let tid = path.file_name().and_then(|name| name.to_str()?.parse().ok()).unwrap_or(0);
+            // A thread that its tracer has stopped for a moment (`t`) is on its way as well.
+            let runs = field("State:").starts_with(['R', 'D', 't']);
+            threads.insert(tid, (runs, switches.iter().sum()));
+        }
+    }
+    threads
+}
+
+/// Whether one of the threads runs, or is held up by its tracer on the way, right now.
+#[must_use]
+pub fn runs(members: &[Member]) -> bool {
+    threads(members).values().any(|(runs, _)| *runs)
+}
+
+/// For how long nothing has moved: a program all of whose threads sleep, none of which was woken, will not do anything
+/// any more by itself. A busy machine cannot look like that: who waits for a processor runs.
+#[derive(Debug)]
+pub struct Quiet {
+    since: Instant,
+    last: BTreeMap<i32, (bool, u64)>,
+}
+
+impl Quiet {
+    /// From now on.
+    #[must_use]
+    pub fn from_now() -> Self {
+        Self { since: Instant::now(), last: BTreeMap::new() }
+    }
+
+    /// Looks at the processes; gives for how long nothing has moved, as far as it was looked at.
+    pub fn look(&mut self, members: &[Member]) -> Duration {
+        let threads = threads(members);
+        if threads != self.last || threads.values().any(|(runs, _)| *runs) {
+            self.since = Instant::now();
+            self.last = threads;
+        }
+        self.since.elapsed()
+    }
+
+    /// Something was seen to move.
+    pub fn moved(&mut self) {
+        self.since = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_of_the_kernels_table() {
+        let listener = "   0: 0100007F:1A8D 00000000:0000 0A 00000000:00000004 00:00000000 00000000  1000        0 933162 1 0";
+        let row = row(listener).expect("a row");
+        assert!(row.listens());
+        assert_eq!((row.local.to_string().as_str(), row.waiting, row.inode), ("127.0.0.1:6797", 4, 933_162));
+        assert_eq!(super::row("  sl  local_address rem_address   st tx_queue rx_queue"), None);
+    }
+
+    #[test]
+    fn an_address_of_ipv6() {
+        let loopback = address("00000000000000000000000001000000:1A8D").expect("an address");
+        assert_eq!(loopback, "[::1]:6797".parse().expect("an address"));
+    }
+
+    #[test]
+    fn this_process_runs() {
+        let own = member(std::process::id().cast_signed()).expect("this process");
+        assert!(runs(std::slice::from_ref(&own)), "the thread that asks");
+        assert!(descriptors(&[own]) > 2);
+    }
+}
