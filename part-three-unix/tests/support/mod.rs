@@ -27,6 +27,28 @@ pub const GIVE: &str = env!("CARGO_BIN_EXE_unix-give");
 pub const TAKE: &str = env!("CARGO_BIN_EXE_unix-take");
 pub const SOCKETPAIR: &str = env!("CARGO_BIN_EXE_unix-socketpair");
 
+/// A server of this part, what it is called with before its path, and what it says when it is there.
+pub type Program = (&'static str, &'static [&'static str], &'static str);
+
+pub const SERVERS: [Program; 4] = [
+    (SERVER, &[], "Listening for incoming connections..."),
+    (DATAGRAM_SERVER, &[], "Waiting for datagrams..."),
+    (SEQPACKET_SERVER, &[], "Listening on "),
+    (GIVE, &["/dev/null"], "Listening on "),
+];
+
+/// The server `program` at `path`, which may refuse to start.
+pub fn start_at(folder: &Path, (program, arguments, _): Program, path: &str) -> Process {
+    start(folder, program, &[arguments, &[path]].concat())
+}
+
+/// The server `program` at `path`, which clients can reach.
+pub fn serving(folder: &Path, program: Program, path: &str) -> Process {
+    let mut server = start_at(folder, program, path);
+    server.wait_for(program.2).unwrap();
+    server
+}
+
 /// `program` with `arguments`, started in `folder`.
 pub fn start<A: AsRef<OsStr>>(folder: &Path, program: &str, arguments: &[A]) -> Process {
     let mut command = command(program);
