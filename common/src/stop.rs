@@ -25,8 +25,8 @@ impl Stop {
     /// From here on SIGINT and SIGTERM no longer end the process; they end the sleep of [`wait_for`](Self::wait_for).
     ///
     /// Both signals are blocked, and wait for ever to be taken. Call it before any other thread is started: threads
-    /// inherit the blocked signals. So does a program that is executed by hand; `std::process::Command` clears them. A
-    /// second Ctrl-C does nothing: what a server does after the first must be bounded.
+    /// inherit the blocked signals. So does every program that this one starts, by `std::process::Command` too (since
+    /// Rust 1.66). A second Ctrl-C does nothing: what a server does after the first must be bounded.
     ///
     /// # Errors
     /// No descriptors are left.
