@@ -8,6 +8,7 @@ use lab::book::excerpt;
 use lab::book::label::{Label, Role};
 use pulldown_cmark_escape::{escape_html, escape_html_body_text};
 
+use crate::columns;
 use crate::files::Files;
 
 /// The block with these lines.
@@ -20,9 +21,13 @@ pub fn html(files: &mut Files, language: &str, kind: &Kind, lines: &[String]) ->
         Kind::Excerpt { file, region } => excerpt(files, file, region.as_deref())?,
         _ => format!("<span class=\"words\">{}</span>", text(&label.words)),
     };
+    let whose = match kind {
+        Kind::Calls(terminal) => format!(" of-{}", Role::of_terminal(terminal).name()),
+        _ => String::new(),
+    };
     let body = match kind {
         Kind::Excerpt { .. } => code(language, lines),
-        Kind::Console(console) => listing(lines, &typed(console, lines)),
+        Kind::Console(console) => listing(&columns::narrow(console, lines), &typed(console, lines)),
         _ if label.role == Role::Figure || language != "console" && label.role == Role::NotRun => {
             code("nohighlight", lines)
         }
@@ -30,7 +35,7 @@ pub fn html(files: &mut Files, language: &str, kind: &Kind, lines: &[String]) ->
     };
     // Two pieces of HTML with an empty line between them: `<pre>` may then have empty lines in it.
     Ok(format!(
-        "<figure class=\"block {}\"><figcaption><span class=\"mark\" aria-hidden=\"true\">{}</span> {caption}</figcaption>\n\n\
+        "<figure class=\"block {}{whose}\"><figcaption><span class=\"mark\" aria-hidden=\"true\">{}</span> {caption}</figcaption>\n\n\
          {body}\n\n</figure>\n",
         label.role.name(),
         label.role.mark(),

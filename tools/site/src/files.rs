@@ -126,8 +126,8 @@ impl Files {
             Some(language) => format!("language-{language}"),
         };
         Ok(format!(
-            "# {}\n\n<div class=\"source\">\n<div class=\"numbers\">{numbers}</div>\n\n\
-             <pre><code class=\"{class}\">{text}</code></pre>\n\n</div>\n",
+            "<section class=\"file\">\n\n# {}\n\n<div class=\"source\">\n<div class=\"numbers\">{numbers}</div>\n\n\
+             <pre><code class=\"{class}\">{text}</code></pre>\n\n</div>\n\n</section>\n",
             file.display()
         ))
     }

@@ -2,9 +2,12 @@
 //! a recording becomes a player. All of it is added when the site is built; on a forge the pages are as they are.
 
 pub mod block;
+pub mod columns;
 pub mod files;
 pub mod page;
 pub mod picture;
+pub mod reference;
+pub mod sections;
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! A real browser, for tests of the site: Debian's Chromium without a window, spoken to in its own protocol.
 //!
-//! Its protocol goes over a pipe: JSON, each message ended by a NUL. That is less than two hundred lines here, and what
-//! we looked at instead costs more than it saves. thirtyfour speaks `WebDriver`, which has no word for console
+//! Its protocol goes over a pipe: JSON, each message ended by a NUL. That is some three hundred lines here, and what we
+//! looked at instead costs more than it saves. thirtyfour speaks `WebDriver`, which has no word for console
 //! messages, requests, colour schemes and touch, and needs a second program that listens on a port. `headless_chrome`
 //! and chromiumoxide generate the whole protocol as Rust: over a hundred crates, a minute of one core to build, and each
 //! gives up after a time of its own, where a busy machine needs longer. Playwright brings Node and its own browsers.

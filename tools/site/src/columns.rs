@@ -1,0 +1,121 @@
+//! The tables of `ss`, printed narrow. It pads its columns until they fill the terminal, and what a page explains would
+//! be beyond the edge of a screen. How far apart two columns stand says nothing: the laboratory does not compare it.
+
+use lab::book::block::{Console, Input};
+
+/// What stands between two columns.
+const GAP: &str = "  ";
+
+/// The lines of a terminal, where those that `ss` printed are set anew.
+#[must_use]
+pub fn narrow(console: &Console, lines: &[String]) -> Vec<String> {
+    let mut narrow = lines.to_vec();
+    for step in &console.steps {
+        let Input::Command(command) = &step.input else { continue };
+        let is_ss = command.split(|c: char| !c.is_alphanumeric() && c != '-').any(|word| word == "ss");
+        if let (true, Some(rows)) = (is_ss, narrow.get_mut(step.expected.clone())) {
+            table(rows);
+        }
+    }
+    narrow
+}
+
+fn table(lines: &mut [String]) {
+    let rows: Vec<Vec<String>> = lines.iter().map(|line| cells(line)).collect();
+    let mut widths = Vec::new();
+    for row in &rows {
+        for (column, cell) in row.iter().enumerate() {
+            let width = cell.chars().count();
+            match widths.get_mut(column) {
+                Some(widest) => *widest = width.max(*widest),
+                None => widths.push(width),
+            }
+        }
+    }
+    for (line, row) in lines.iter_mut().zip(&rows) {
+        if row.is_empty() {
+            continue; // no row of a table
+        }
+        let padded = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        *line = padded.collect::<Vec<String>>().join(GAP);
+        line.truncate(line.trim_end().len());
+    }
+}
+
+/// The cells of a row; none if the line is no row, as the details that `ss -i` writes below one.
+fn cells(line: &str) -> Vec<String> {
+    if line.starts_with(char::is_whitespace) || !line.contains(GAP) {
+        return Vec::new();
+    }
+    let line = line.replace(" Address:Port", "\u{a0}Address:Port");
+    let mut cells: Vec<String> =
+        line.split_ascii_whitespace().map(|cell| cell.replace('\u{a0}', " ")).collect();
+    // A Unix-domain socket's address is two words, a path and an inode; so is its peer's.
+    if line.starts_with("u_") && cells.len() >= 8 {
+        for at in [4, 5] {
+            let inode = cells.remove(at + 1);
+            if let Some(path) = cells.get_mut(at) {
+                *path = format!("{path} {inode}");
+            }
+        }
+    }
+    cells
+}
+
+#[cfg(test)]
+mod tests {
+    use lab::book::block::Kind;
+    use lab::book::info::kind_of;
+
+    use super::*;
+
+    fn set(lines: &[&str]) -> Vec<String> {
+        let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        match kind_of("console kernel", &lines) {
+            Ok(Kind::Console(console)) => narrow(&console, &lines),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        assert_eq!(
+            set(&[
+                "$ ss -tanp",
+                "State        Recv-Q       Send-Q             Local Address:Port             Peer Address:Port       Process",
+                "LISTEN       0            1                      127.0.0.1:6797                  0.0.0.0:*           users:((\"s\",fd=3))",
+                "TIME-WAIT    0            0                      127.0.0.1:6797                127.0.0.1:44204",
+                "\t cubic  wscale:7,7",
+            ]),
+            [
+                "$ ss -tanp",
+                "State      Recv-Q  Send-Q  Local Address:Port  Peer Address:Port  Process",
+                "LISTEN     0       1       127.0.0.1:6797      0.0.0.0:*          users:((\"s\",fd=3))",
+                "TIME-WAIT  0       0       127.0.0.1:6797      127.0.0.1:44204",
+                "\t cubic  wscale:7,7",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_path_and_its_inode_are_one_cell() {
+        assert_eq!(
+            set(&[
+                "$ ss -xlp",
+                "Netid   State     Recv-Q    Send-Q         Local Address:Port         Peer Address:Port",
+                "u_str   LISTEN    0         1         /tmp/part-three.sock 4711                  * 0",
+            ]),
+            [
+                "$ ss -xlp",
+                "Netid  State   Recv-Q  Send-Q  Local Address:Port         Peer Address:Port",
+                "u_str  LISTEN  0       1       /tmp/part-three.sock 4711  * 0",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_others_print_stays() {
+        let lines = ["$ ls -l", "total  0", "a    b"];
+        assert_eq!(set(&lines), lines);
+    }
+}
