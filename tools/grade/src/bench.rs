@@ -14,7 +14,7 @@ use nix::poll::{PollFlags, PollTimeout};
 use crate::check::{Exercise, Ready};
 use crate::client::Client;
 use crate::explain;
-use crate::fault::{Fault, How, Judged, fault};
+use crate::fault::{Fault, How, Judged, Stop, fault};
 use crate::kernel::{self, Quiet, Row};
 use crate::program::{Place, Program};
 
@@ -87,6 +87,8 @@ pub struct Bench<'a> {
     signals: &'a Signals,
     program: Option<Program>,
     next_port: u16,
+    /// The program never sleeps: who waits for that waits in vain.
+    restless: bool,
     /// What is happening, as a clause for a sentence: `when a client reset its connection`.
     pub moment: &'static str,
     /// What the learner should know although the check passes.
@@ -107,6 +109,7 @@ impl<'a> Bench<'a> {
             signals,
             program: None,
             next_port: FIRST_CLIENT,
+            restless: false,
             moment: "",
             note: None,
             calls: None,
@@ -164,6 +167,7 @@ impl<'a> Bench<'a> {
     /// It cannot be run.
     pub fn launch_here(&mut self) -> Result<()> {
         self.end();
+        self.restless = false;
         let subject = self.subject;
         self.program =
             Some(Program::start(&subject.command, &self.place, &subject.here, self.scratch, subject.traced)?);
@@ -176,7 +180,10 @@ impl<'a> Bench<'a> {
     /// It cannot.
     pub fn restart(&mut self) -> Judged {
         self.launch()?;
-        self.wait_ready()
+        self.wait_ready().map_err(|stop| match stop {
+            Stop::Fault(fault) => Stop::Fault(Box::new(Fault { fatal: true, ..*fault })),
+            other => other,
+        })
     }
 
     /// The program runs and can be spoken to; it is started if it does not.
@@ -268,7 +275,7 @@ impl<'a> Bench<'a> {
         }
         match client.how {
             How::Open => Ok(client),
-            _ => Err(explain::refused(self).into()),
+            _ => Err(explain::refused(self)?.into()),
         }
     }
 
@@ -396,7 +403,8 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// Waits until no thread of the program runs, for at most a fifth of the usual limit.
+    /// Waits until no thread of the program runs, for a short while only: one that never sleeps is judged by a check of
+    /// its own.
     ///
     /// # Errors
     /// The grader has to stop.
@@ -404,7 +412,12 @@ impl<'a> Bench<'a> {
         let begun = Instant::now();
         let mut asleep = 0;
         let mut quiet = Quiet::from_now();
-        while asleep < 3 && begun.elapsed() < self.subject.limits.wait / 5 {
+        let limit = self.subject.limits.wait / if self.restless { 500 } else { 20 };
+        while asleep < 3 {
+            if begun.elapsed() > limit {
+                self.restless = true;
+                break;
+            }
             self.go_on()?;
             let Some(program) = &self.program else { break };
             let members = program.members();
@@ -436,8 +449,8 @@ impl<'a> Bench<'a> {
     /// # Errors
     /// The grader has to stop.
     pub fn offer(&mut self, client: &mut Client, bytes: &[u8]) -> Judged<usize> {
-        let begun = Instant::now();
         let mut quiet = Quiet::from_now();
+        let mut last_taken = Instant::now();
         let mut taken = 0;
         while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
             self.go_on()?;
@@ -445,6 +458,7 @@ impl<'a> Bench<'a> {
             taken += now;
             if now > 0 {
                 quiet.moved();
+                last_taken = Instant::now();
                 continue;
             }
             if client.how != How::Open || client.is_ready(PollFlags::POLLOUT, PollTimeout::from(TICK)) {
@@ -456,7 +470,7 @@ impl<'a> Bench<'a> {
             let Some(program) = &mut self.program else { break };
             // TCP looks again after 200 ms whether its peer has room: nothing moves for longer only if there is none.
             let stands = quiet.look(&program.members()) > Duration::from_millis(500);
-            if stands || begun.elapsed() > self.subject.limits.wait * 2 {
+            if stands || last_taken.elapsed() > self.subject.limits.quiet {
                 break;
             }
         }
@@ -509,9 +523,21 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// The lines that the program has said on standard error.
+    /// How many clients there have been since the program was started in its network.
+    #[must_use]
+    pub fn clients(&self) -> usize {
+        usize::from(self.next_port - FIRST_CLIENT)
+    }
+
+    /// What the program has said on standard error; all of it, if it has ended.
     pub fn said(&mut self) -> String {
-        self.program.as_ref().map(|program| program.stderr.text()).unwrap_or_default()
+        let limit = self.subject.limits.quiet;
+        let Some(program) = &mut self.program else { return String::new() };
+        let begun = Instant::now();
+        while program.ended().is_some() && !program.stderr.has_ended() && begun.elapsed() < limit {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        program.stderr.text()
     }
 
     /// A fault about the connection of this client.

@@ -15,6 +15,7 @@ use lab::observe::syscalls;
 use lab::observe::watch::{Told, Watch};
 use lab::record::call::Call;
 use lab::record::event::What;
+use tempfile::TempDir;
 
 /// So many calls are kept; of a program that makes calls without end, the last.
 const KEPT: usize = 4096;
@@ -30,6 +31,8 @@ pub struct Calls {
     kept: Arc<Kept>,
     // It ends the thread that fills `kept`.
     _watch: Watch,
+    // strace's pipe is in it.
+    _folder: TempDir,
 }
 
 #[derive(Debug, Default)]
@@ -40,13 +43,14 @@ struct Kept {
 }
 
 impl Calls {
-    /// Prepares to watch a program; gives the words that go before its command. `place` is a folder for strace's pipe.
+    /// Prepares to watch a program; gives the words that go before its command. `place` is a folder in which strace's pipe may be.
     ///
     /// # Errors
     /// No pipe or no thread is to be had.
     pub fn watch(place: &Path) -> Result<(Self, Vec<OsString>)> {
         let (watch, told) = Watch::start().map_err(|error| Error::of("start the observer", error))?;
-        let words = syscalls::trace("program", place, &[], &watch)
+        let folder = TempDir::new_in(place).map_err(|error| Error::of("make a folder for strace", error))?;
+        let words = syscalls::trace("program", folder.path(), &[], &watch)
             .map_err(|error| Error::of("watch the program's calls", error))?;
         let kept = Arc::<Kept>::default();
         let filled = Arc::clone(&kept);
@@ -54,7 +58,7 @@ impl Calls {
             .name("calls".to_owned())
             .spawn(move || filled.fill(&told))
             .map_err(|error| Error::of("start a thread for the program's calls", error))?;
-        Ok((Self { kept, _watch: watch }, words))
+        Ok((Self { kept, _watch: watch, _folder: folder }, words))
     }
 
     /// How many calls there have been.

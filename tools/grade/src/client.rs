@@ -15,7 +15,7 @@ use nix::sys::socket::{
 use crate::fault::{Exchange, How};
 
 /// More than was sent may come back; so much of it is read, and no more.
-const TOO_MUCH: usize = 64 * 1024;
+pub const TOO_MUCH: usize = 64 * 1024;
 
 /// One connection.
 #[derive(Debug)]
@@ -87,7 +87,10 @@ impl Client {
             let Some(stream) = &mut self.stream else { break };
             match stream.read(&mut buffer) {
                 Ok(0) => self.how = How::End,
-                Ok(length) => self.got.extend(buffer.iter().take(length)),
+                Ok(length) => {
+                    let room = (self.sent.len() + TOO_MUCH).saturating_sub(self.got.len());
+                    self.got.extend(buffer.iter().take(length.min(room)));
+                }
                 Err(error) => match error.kind() {
                     ErrorKind::Interrupted => {}
                     ErrorKind::WouldBlock => break,

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use crate::bench::Bench;
 use crate::calls;
-use crate::client::Client;
+use crate::client::{Client, TOO_MUCH};
 use crate::fault::{Exchange, Fault, How, Judged};
 use crate::page::{Page, page};
 use crate::program::{Program, ending};
@@ -17,6 +17,7 @@ use crate::words;
 const NOT_TEXT: Page = page("docs/part-one-failures.md", "Bytes that are not text");
 const TWO_PIECES: Page = page("docs/part-one-failures.md", "A message in two pieces");
 const TOO_LONG: Page = page("docs/part-one-failures.md", "More than 1024 bytes");
+const INTERRUPTED: Page = page("docs/part-one.md", "The client");
 const GONE: Page = page("docs/part-one-failures.md", "The peer is gone");
 const TAKEN: Page = page("docs/part-one-failures.md", "The address is taken");
 const RESTS: Page = page("docs/part-one-failures.md", "The address rests");
@@ -29,7 +30,8 @@ const CLOSE_WAIT: Page = page("docs/part-five-failures.md", "CLOSE-WAIT for ever
 const LATE_READER: Page = page("docs/part-six-failures.md", "The client that does not read");
 
 /// What the sentences here tell to read.
-pub const PAGES: [Page; 13] = [
+pub const PAGES: [Page; 14] = [
+    INTERRUPTED,
     NOT_TEXT,
     TWO_PIECES,
     TOO_LONG,
@@ -227,6 +229,13 @@ fn zero_byte(at: usize) -> Fault {
 /// All that was sent came back, and more behind it.
 fn too_much(more: &[u8]) -> Fault {
     let length = more.len();
+    if length >= TOO_MUCH {
+        return Fault::new(format!(
+            "All came back, and then more than {TOO_MUCH} bytes that we never sent, and it goes on. Send each byte that recv \
+             gave once, and then call recv again."
+        ))
+        .read(MESSAGE);
+    }
     if [b"\n".as_slice(), b"\r\n"].contains(&more) {
         return Fault::new(format!(
             "{} more came back than we sent: a line end. println, puts and the like add one; send back the bytes that \
@@ -252,21 +261,52 @@ fn bytes(length: usize) -> String {
 fn closed(exchange: &Exchange, calls: &[Call]) -> Option<Fault> {
     let (sent, got) = (exchange.sent.len(), exchange.got.len());
     let came = if got == 0 { "Nothing".to_owned() } else { format!("{got} of {sent} bytes") };
-    let receives =
-        calls.iter().filter(|call| call.receives() && call.number().is_some_and(|n| n > 0)).count();
-    let why = match (exchange.how, receives) {
-        (_, 1) => {
-            "it closed the connection after one receive. A message may come in several pieces: receive \
-                   until recv returns 0"
-        }
-        (_, 0) if !calls.is_empty() => "it closed the connection without receiving anything",
-        _ => "it closed the connection before it had received and sent all. Receive until recv returns 0",
+    let taken: Vec<usize> = calls
+        .iter()
+        .filter(|call| call.receives())
+        .filter_map(|call| call.number().and_then(|number| usize::try_from(number).ok()))
+        .filter(|number| *number > 0)
+        .collect();
+    let received: usize = taken.iter().sum();
+    let interrupted = calls.iter().find(|call| call.result.as_deref().is_some_and(|is| is.contains("EINTR")));
+    let (why, page) = match (taken.len(), interrupted) {
+        (_, Some(call)) => (
+            format!(
+                "{} gave EINTR, which says that nothing has happened, and your program took it for the end. Make the call \
+                 again",
+                call.name
+            ),
+            INTERRUPTED,
+        ),
+        // Calls that are not seen say nothing.
+        (0, None) if calls.iter().all(|call| !call.receives()) => (
+            "it closed the connection before it had received and sent all. Receive until recv returns 0, and send all \
+             that it gives"
+                .to_owned(),
+            TWO_PIECES,
+        ),
+        (0, None) => ("it closed the connection without receiving anything".to_owned(), MESSAGE),
+        _ if received >= sent => (
+            format!("it had received all {sent} bytes, and closed the connection without sending the rest"),
+            TOO_LONG,
+        ),
+        (1, None) => (
+            "it closed the connection after one receive. A message may come in several pieces: receive until recv \
+             returns 0"
+                .to_owned(),
+            TWO_PIECES,
+        ),
+        _ => (
+            format!(
+                "it closed the connection when it had received {received} bytes. Only when recv returns 0 has the client \
+                 ended"
+            ),
+            TWO_PIECES,
+        ),
     };
     match exchange.how {
         How::End if sent == got => None,
-        How::End => {
-            Some(Fault::new(format!("{came} came back, then the end of the stream: {why}.")).read(TWO_PIECES))
-        }
+        How::End => Some(Fault::new(format!("{came} came back, then the end of the stream: {why}.")).read(page)),
         How::Reset => Some(
             Fault::new(format!(
                 "{came} came back, then a reset (RST): {why}. The kernel sends a reset instead of an end if a socket is \
@@ -337,7 +377,10 @@ fn silent(bench: &mut Bench<'_>, client: &mut Client, exchange: &Exchange) -> Ju
         ))
         .read(MESSAGE));
     }
-    Ok(Fault::new(format!("{came}, neither after a line end nor after the end of our stream.")).read(MESSAGE))
+    Ok(Fault::new(format!(
+        "{came}. Nothing more came, neither after a line end nor after the end of our stream."
+    ))
+    .read(MESSAGE))
 }
 
 /// Everything came back, and after our end the program's own does not come.
@@ -346,14 +389,15 @@ fn end_not_sent(bench: &mut Bench<'_>, client: &Client) -> Judged<Fault> {
         (Some(row), Some(program)) => crate::kernel::owners(&program.members(), row.inode),
         _ => Vec::new(),
     };
+    let came =
+        if client.sent.is_empty() { "A client said nothing and ended" } else { "Everything came back" };
     let sentence = match holders.len() {
-        0 | 1 => {
-            "Everything came back, but your program does not close the connection after we ended ours: recv has \
+        0 | 1 => format!(
+            "{came}, but your program does not close the connection after we ended ours: recv has \
              returned 0, or would, and the descriptor stays open (CLOSE-WAIT). When recv returns 0, close."
-                .to_owned()
-        }
+        ),
         several => format!(
-            "Everything came back, but the connection is not closed after we ended ours. {several} processes have it \
+            "{came}, but the connection is not closed after we ended ours. {several} processes have it \
              open: a connection ends when it was closed by every process that has it. After fork, the parent closes \
              the connection, and the child the listener."
         ),
@@ -401,7 +445,7 @@ pub fn died(bench: &mut Bench<'_>) -> Fault {
     }
     if words::is_about_a_reset(&words) {
         return Fault::new(format!(
-            "One client's end has ended your program{moment}: {words} ({how}). Such an error concerns that \
+            "Your program ended{moment}: {words} ({how}). Such an error concerns that \
              connection alone: close it, and serve the others."
         ))
         .read(GONE);
@@ -467,17 +511,20 @@ pub fn never_ready(bench: &mut Bench<'_>) -> Judged<Fault> {
 }
 
 /// Nobody listens any more.
-#[must_use]
-pub fn refused(bench: &mut Bench<'_>) -> Fault {
+///
+/// # Errors
+/// The grader has to stop.
+pub fn refused(bench: &mut Bench<'_>) -> Judged<Fault> {
+    bench.settle()?;
     if bench.program().is_none_or(|program| program.ended().is_some()) {
-        return died(bench);
+        return Ok(died(bench));
     }
     let moment = if bench.moment.is_empty() { String::new() } else { format!(" {}", bench.moment) };
-    Fault::new(format!(
+    Ok(Fault::new(format!(
         "Nobody listens any more{moment}: connect gave ECONNREFUSED. Your program still runs, but its listener is closed: \
          keep it open, and call accept again."
     ))
-    .read(NOBODY)
+    .read(NOBODY))
 }
 
 /// A handshake is not answered.

@@ -32,6 +32,8 @@ pub struct Fault {
     pub exchange: Option<Exchange>,
     /// The clients whose calls tell of it; none for the listener's.
     pub clients: Vec<SocketAddr>,
+    /// The program could not even be spoken to: no other check would say anything else.
+    pub fatal: bool,
 }
 
 /// What went over one connection.
@@ -81,7 +83,7 @@ impl Fault {
     /// A fault in one sentence.
     #[must_use]
     pub fn new(sentence: impl Into<String>) -> Self {
-        Self { sentence: sentence.into(), page: None, exchange: None, clients: Vec::new() }
+        Self { sentence: sentence.into(), page: None, exchange: None, clients: Vec::new(), fatal: false }
     }
 
     /// With what to read.

@@ -96,9 +96,9 @@ pub fn run(
     let mut bench = Bench::new(subject, scratch, signals);
     let mut outcomes = Vec::new();
     let mut level = 0;
-    let mut failed_in = None;
+    let (mut failed_in, mut is_fatal) = (None, false);
     for check in subject.exercise.checks.iter().filter(|check| choice.takes(check)) {
-        if failed_in.is_some_and(|failed| failed < check.level) && !choice.all {
+        if is_fatal || failed_in.is_some_and(|failed| failed < check.level) && !choice.all {
             outcomes.push(Outcome { check, status: Status::NotReached, took: Duration::ZERO });
             continue;
         }
@@ -108,8 +108,9 @@ pub fn run(
         }
         watcher.begins(check)?;
         let outcome = judge(&mut bench, check, choice.calls)?;
-        if matches!(outcome.status, Status::Fail(_)) {
+        if let Status::Fail(failure) = &outcome.status {
             failed_in.get_or_insert(check.level);
+            is_fatal = failure.fault.fatal;
         }
         watcher.ended(&outcome)?;
         outcomes.push(outcome);
@@ -133,7 +134,13 @@ fn judge(bench: &mut Bench<'_>, check: &'static Check, most: usize) -> Result<Ou
     bench.place.address.set_port(crate::bench::PORT);
     let begun = Instant::now();
     let status = match (check.judge)(bench) {
-        Ok(()) => Status::Pass(bench.note.take()),
+        Ok(()) => {
+            // What the clients' going away brings about belongs to this check, not to the next.
+            if let Err(Stop::Grader(error)) = bench.settle() {
+                return Err(error);
+            }
+            Status::Pass(bench.note.take())
+        }
         Err(Stop::Grader(error)) => return Err(error),
         Err(Stop::NotChecked(missing)) => Status::NotChecked(missing),
         Err(Stop::Fault(fault)) => {

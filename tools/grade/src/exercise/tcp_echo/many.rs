@@ -2,6 +2,7 @@
 
 use crate::bench::Bench;
 use crate::check::Check;
+use crate::client::Client;
 use crate::fault::Judged;
 use crate::page::page;
 use crate::payload;
@@ -42,7 +43,10 @@ pub const NEVER_READS: Check = Check {
         bench.offer(&mut stubborn, &payload::numbered(1_000_000))?;
         bench.moment = "while another client sends and does not read";
         let mut second = bench.connect()?;
-        bench.echo(&mut second, b"may I?\n")
+        bench.echo(&mut second, b"may I?\n")?;
+        // The stubborn one goes away with a reset: how that is taken is another check's matter.
+        bench.end();
+        Ok(())
     },
 };
 
@@ -55,6 +59,8 @@ fn five(bench: &mut Bench<'_>) -> Judged {
         clients.push(client);
     }
     bench.moment = "while other clients are connected";
+    bench.settle()?;
+    mixed_up(bench, &mut clients)?;
     for number in [4, 2, 0, 1, 3] {
         if let Some(client) = clients.get_mut(number) {
             bench.comes_back(client)?;
@@ -63,6 +69,25 @@ fn five(bench: &mut Bench<'_>) -> Judged {
     for number in [4, 2, 0, 1, 3] {
         if let Some(client) = clients.get_mut(number) {
             bench.echo(client, format!("once more from {number}\n").as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+/// One client must not get what another one has sent.
+fn mixed_up(bench: &mut Bench<'_>, clients: &mut [Client]) -> Judged {
+    for client in clients.iter_mut() {
+        client.read();
+    }
+    for (to, client) in clients.iter().enumerate() {
+        let others = clients.iter().enumerate().filter(|(from, _)| *from != to);
+        let has = |other: &Client| client.got.windows(other.sent.len()).any(|part| part == other.sent);
+        if let Some((from, _)) = others.into_iter().find(|(_, other)| has(other)) {
+            let sentence = format!(
+                "What client {from} sent came back to client {to}. Your program keeps a connection, or a buffer, where all \
+                 clients share it: each needs its own."
+            );
+            return Err(bench.fault_on(client, sentence).into());
         }
     }
     Ok(())

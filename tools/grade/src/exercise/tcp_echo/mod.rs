@@ -32,7 +32,7 @@ const CHECKS: [Check; 29] = [
     bytes::NOT_TEXT,
     bytes::EVERY_BYTE,
     bytes::TWO_THOUSAND,
-    bytes::WHILE_READING,
+    bytes::LONG,
     many::FIVE,
     many::SILENT_FIRST,
     many::NEVER_READS,

@@ -23,11 +23,7 @@ pub const ONE_LINE: Check = Check {
     level: 1,
     title: "a line comes back",
     page: page("docs/part-one.md", "One message"),
-    judge: |bench| {
-        bench.running()?;
-        let mut client = bench.connect()?;
-        bench.echo(&mut client, b"hello\n")
-    },
+    judge: one_line,
 };
 
 /// Bytes without a line end come back, too.
@@ -43,7 +39,31 @@ pub const NO_LINE_END: Check = Check {
     },
 };
 
-fn listens(bench: &mut Bench<'_>) -> Judged {
+/// Also of other exercises with a TCP server.
+///
+/// # Errors
+/// It says something of its own, or does not answer.
+pub fn one_line(bench: &mut Bench<'_>) -> Judged {
+    bench.running()?;
+    let mut client = bench.connect()?;
+    bench.settle()?;
+    client.read();
+    if !client.got.is_empty() {
+        return Err(bench
+            .fault_on(
+                &client,
+                "Your program speaks before the client has said anything. An echo has no words of its own.",
+            )
+            .into());
+    }
+    bench.echo(&mut client, b"hello\n")
+}
+
+/// Also of other exercises with a TCP server.
+///
+/// # Errors
+/// It listens elsewhere.
+pub fn listens(bench: &mut Bench<'_>) -> Judged {
     bench.running()?;
     bench.settle()?;
     let wanted = bench.place.address;
