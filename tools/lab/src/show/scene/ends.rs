@@ -126,7 +126,7 @@ pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
 }
 
 /// The program that a typed command starts: `part-one-client` of `RUST_LOG=warn cargo run -p part-one-client -- a`.
-fn program(command: &str) -> String {
+pub(super) fn program(command: &str) -> String {
     let mut words = command.split_whitespace().skip_while(|word| word.contains('=') || *word == "timeout");
     let first = words.next().unwrap_or_default();
     if first != "cargo" {

@@ -9,6 +9,7 @@ mod descriptors;
 mod ends;
 mod rows;
 mod say;
+mod shown;
 mod sockets;
 
 use serde::Serialize;
@@ -53,6 +54,9 @@ pub struct Socket {
     pub end: usize,
     /// Its own address and that of its peer, as far as they are known in the end.
     pub name: String,
+    /// Connections come out of it.
+    #[serde(skip)]
+    pub listens: bool,
 }
 
 /// What a row is about.
@@ -168,7 +172,7 @@ impl Scene {
             left_out: recording.left_out,
         };
         for (at, draft) in drafts.iter().enumerate() {
-            let mut row = rows::row(draft);
+            let mut row = shown::row(draft);
             row.sockets = sockets.step(at, draft);
             row.descriptors = descriptors.step(draft);
             row.say = say::say(at, &drafts, &row, &ends, &sockets.list);

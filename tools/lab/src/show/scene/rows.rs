@@ -1,16 +1,13 @@
 //! From events to rows: which events are one row, where a wait began, and which row made which happen.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write as _;
 
-use super::arguments;
+use super::Kind;
 use super::ends::Ends;
-use super::{Kind, Row};
 use crate::record::call::Call;
 use crate::record::flow::Number;
-use crate::record::packet::{Headers, Packet};
+use crate::record::packet::Packet;
 use crate::record::recording::{Entry, Recorded, Recording};
-use crate::show::frame;
 
 /// A row before it is put into words.
 #[derive(Debug)]
@@ -29,6 +26,8 @@ pub(super) struct Draft<'a> {
     pub(super) taken: Option<usize>,
     /// Of a typed line: a shell reads it.
     pub(super) is_command: bool,
+    /// What was typed last at the prompt of its terminal.
+    pub(super) command: Option<&'a str>,
 }
 
 impl<'a> Draft<'a> {
@@ -45,6 +44,7 @@ impl<'a> Draft<'a> {
             until: None,
             taken: None,
             is_command: false,
+            command: None,
         }
     }
 
@@ -80,13 +80,17 @@ pub(super) fn drafts<'a>(recording: &'a Recording, ends: &mut Ends) -> Vec<Draft
     let mut at_prompt: HashSet<&str> = recording.terminals.iter().map(String::as_str).collect();
     let mut has_called: HashSet<&str> = HashSet::new();
     let at: HashMap<Number, u64> = recording.events.iter().map(|entry| (entry.number, entry.at)).collect();
+    let mut commands: HashMap<&str, &str> = HashMap::new();
     for entry in &recording.events {
         match &entry.what {
-            Recorded::Typed { terminal, .. } => {
+            Recorded::Typed { terminal, text } => {
                 let end = ends.named(terminal);
                 let kind = if end.is_some() { Kind::Typed } else { Kind::Table };
                 let mut draft = Draft::new(kind, end, entry);
                 draft.is_command = at_prompt.remove(terminal.as_str());
+                if draft.is_command {
+                    commands.insert(terminal, text);
+                }
                 drafts.push(draft);
             }
             Recorded::Line { terminal, .. } => line(&mut drafts, entry, ends.named(terminal)),
@@ -112,6 +116,11 @@ pub(super) fn drafts<'a>(recording: &'a Recording, ends: &mut Ends) -> Vec<Draft
                 }
             }
             Recorded::LeftOut { .. } => drafts.push(Draft::new(Kind::Note, None, entry)),
+        }
+        // The rows that this event has made.
+        let of = |draft: &Draft<'a>| commands.get(draft.terminal()?).copied();
+        for draft in drafts.iter_mut().filter(|draft| draft.command.is_none()) {
+            draft.command = of(draft);
         }
     }
     drafts
@@ -155,15 +164,17 @@ fn line<'a>(drafts: &mut Vec<Draft<'a>>, entry: &'a Entry, end: Option<usize>) {
         typed.entries.push(entry);
         return;
     }
-    // A look at the kernel's side stands where its answer came; that a program has ended meanwhile changes nothing.
     let is_mine = |draft: &&mut Draft<'_>| draft.terminal() == Some(terminal);
-    if let Some(place) = drafts.iter().rposition(|draft| draft.kind != Kind::Ended)
-        && drafts
-            .get(place)
-            .is_some_and(|draft| draft.kind == Kind::Table && draft.terminal() == Some(terminal))
+    let typed =
+        drafts.iter().rposition(|draft| draft.kind == Kind::Table && draft.terminal() == Some(terminal));
+    if let Some(place) = typed.filter(|_| end.is_none())
+        && let Some(draft) = drafts.get(place)
     {
-        let table = drafts.remove(place);
-        drafts.push(Draft { at: entry.at, ..table });
+        // A look at the kernel's side stands where its answer came.
+        if draft.is_command && draft.entries.iter().skip(1).all(|entry| entry.cause.is_some()) {
+            let table = drafts.remove(place);
+            drafts.push(Draft { at: entry.at, ..table });
+        }
     }
     if let Some(last) = drafts.last_mut().filter(is_mine) {
         let is_one = match (last.kind, last.entries.last().map(|entry| &entry.what)) {
@@ -265,100 +276,5 @@ pub(super) fn link(drafts: &mut [Draft<'_>], recording: &Recording) {
         if let Some(draft) = drafts.get_mut(at).filter(|_| is_wrong) {
             draft.cause = None;
         }
-    }
-}
-
-/// The row of a draft, without what follows from the rows before it.
-pub(super) fn row(draft: &Draft<'_>) -> Row {
-    let mut row = Row {
-        kind: draft.kind,
-        end: draft.end,
-        to: draft.to,
-        label: String::new(),
-        result: None,
-        say: String::new(),
-        cause: draft.cause,
-        began: draft.began,
-        until: draft.until,
-        lines: Vec::new(),
-        process: None,
-        arguments: Vec::new(),
-        bytes: String::new(),
-        fields: Vec::new(),
-        payload: None,
-        sockets: Vec::new(),
-        descriptors: Vec::new(),
-    };
-    if let Some(call) = draft.call() {
-        let on = call.on.as_ref().map(|on| on.number.to_string());
-        row.label = format!("{}({})", call.name, on.unwrap_or_default());
-        row.process = Some(call.process);
-        row.result =
-            draft.returned().map(|call| short(call.result.as_deref().unwrap_or_default()).to_owned());
-        row.arguments = arguments::of(call, draft.until.is_some());
-    } else if let Some(packet) = draft.packet() {
-        row.label = packet_label(packet);
-        for byte in &packet.bytes {
-            let _ = write!(row.bytes, "{byte:02x}"); // a String takes everything
-        }
-        row.fields = frame::fields(&packet.bytes)
-            .into_iter()
-            .map(|field| (field.offset, field.length, field.meaning))
-            .collect();
-        row.payload = Some(packet.payload).filter(|(_, length)| *length > 0);
-    } else {
-        lines(draft, &mut row);
-    }
-    row
-}
-
-fn lines(draft: &Draft<'_>, row: &mut Row) {
-    let mut states = Vec::new();
-    for entry in &draft.entries {
-        match &entry.what {
-            Recorded::Typed { text, .. } | Recorded::LeftOut { text } => row.lines.push(text.clone()),
-            // The echo of what was typed.
-            Recorded::Line { .. } if entry.cause.is_some() => {}
-            Recorded::Line { text, row: seen, .. } => {
-                row.lines.push(text.clone());
-                states.extend(seen.as_ref().map(|seen| seen.state.to_string()));
-            }
-            Recorded::Prompt { status, .. } => row.label = format!("ended, {status}"),
-            Recorded::Call { .. } | Recorded::Packet { .. } => {}
-        }
-    }
-    let first = row.lines.first().map(String::as_str).unwrap_or_default();
-    let typed = if first.is_empty() && draft.kind == Kind::Typed { "Enter" } else { first };
-    match draft.kind {
-        Kind::Table => {
-            typed.split_whitespace().next().unwrap_or_default().clone_into(&mut row.label);
-            if !states.is_empty() {
-                let _ = write!(row.label, ": {}", states.join(", "));
-            }
-        }
-        Kind::Typed if draft.is_command => row.label = format!("$ {typed}"),
-        Kind::Ended => {}
-        _ => typed.clone_into(&mut row.label),
-    }
-}
-
-/// `ECONNRESET` of `-1 ECONNRESET (Connection reset by peer)`; of all others the whole.
-pub(super) fn short(result: &str) -> &str {
-    let failed = result.strip_prefix("-1 ").or_else(|| result.strip_prefix("? "));
-    failed.map_or(result, |failed| failed.split(' ').next().unwrap_or(failed))
-}
-
-fn packet_label(packet: &Packet) -> String {
-    let length = packet.payload.1;
-    match &packet.headers {
-        Headers::Tcp(tcp) if length == 0 => tcp.flags(),
-        Headers::Tcp(tcp) => format!("{} {length} B", tcp.flags()),
-        Headers::Udp { .. } => format!("UDP {length} B"),
-        Headers::Icmp { message, .. } => {
-            let message = message.split(" (for ").next().unwrap_or(message);
-            format!("ICMP {}", message.rsplit(": ").next().unwrap_or(message))
-        }
-        Headers::Fragment { offset, length, .. } => format!("fragment {offset}, {length} B"),
-        Headers::Other { what } => what.clone(),
     }
 }

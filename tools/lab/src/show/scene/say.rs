@@ -1,30 +1,45 @@
 //! The sentences: what ran, and why.
 
-use super::ends::Ends;
-use super::rows::{Draft, short};
+use super::ends::{self, Ends};
+use super::rows::Draft;
+use super::shown::short;
 use super::{Kind, Row, Socket, arguments};
 use crate::record::call::{Call, Kind as On};
 use crate::record::packet::{Headers, Packet, count};
 use crate::record::recording::Recorded;
 
 /// What happened in the row at this place, and why.
-pub(super) fn say(at: usize, drafts: &[Draft<'_>], row: &Row, ends: &Ends, sockets: &[Socket]) -> String {
+pub(super) fn say(at: usize, drafts: &[Draft<'_>], row: &Row, who: &Ends, sockets: &[Socket]) -> String {
     let Some(draft) = drafts.get(at) else { return String::new() };
     let name = |end: Option<usize>| {
-        end.and_then(|end| ends.list.get(end)).map_or("somebody", |end| end.name.as_str()).to_owned()
+        end.and_then(|end| who.list.get(end)).map_or("somebody", |end| end.name.as_str()).to_owned()
     };
-    let program = |end: Option<usize>| {
-        let end = end.and_then(|end| ends.list.get(end));
-        let program = end.map_or("", |end| if end.program.is_empty() { &end.name } else { &end.program });
-        if program.is_empty() { "The program".to_owned() } else { program.to_owned() }
+    let program = |draft: &Draft<'_>| {
+        let program = draft.command.map(ends::program).unwrap_or_default();
+        let end = draft.end.and_then(|end| who.list.get(end));
+        let other = end.map_or("", |end| if end.program.is_empty() { &end.name } else { &end.program });
+        match (program.as_str(), other) {
+            ("", "") => "The program".to_owned(),
+            ("", other) => other.to_owned(),
+            (program, _) => program.to_owned(),
+        }
     };
     let text = row.lines.first().map(String::as_str).unwrap_or_default();
     let mut said = match draft.kind {
         Kind::Typed => typed(text, draft.is_command, &name(draft.end)),
-        Kind::Line => match row.lines.len() {
-            1 => format!("{} prints a line.", program(draft.end)),
-            lines => format!("{} prints {lines} lines.", program(draft.end)),
-        },
+        Kind::Line => {
+            // Of several commands on one line it may be any.
+            let is_one = draft.command.is_some_and(|command| !command.contains([';', '|', '&']));
+            let speaker = if is_one {
+                program(draft)
+            } else {
+                format!("A program in the terminal “{}”", name(draft.end))
+            };
+            match row.lines.len() {
+                1 => format!("{speaker} prints a line."),
+                lines => format!("{speaker} prints {lines} lines."),
+            }
+        }
         Kind::Ended => match &draft.entries.first().map(|entry| &entry.what) {
             Some(Recorded::Prompt { status, .. }) => {
                 format!("In the terminal “{}” the program has ended, with status {status}.", name(draft.end))
@@ -34,7 +49,7 @@ pub(super) fn say(at: usize, drafts: &[Draft<'_>], row: &Row, ends: &Ends, socke
         Kind::Table => table(draft, text),
         Kind::Call | Kind::Return => draft
             .call()
-            .map_or_else(String::new, |call| format!("{} {}.", program(draft.end), called(call, draft))),
+            .map_or_else(String::new, |call| format!("{} {}.", program(draft), called(call, draft))),
         Kind::Packet => draft.packet().map_or_else(String::new, |packet| {
             let to = draft.to.map_or_else(String::new, |to| format!(" to {}", name(Some(to))));
             format!("{}, from {}{to}. {}", contents(packet), name(draft.end), why(draft, drafts, &program))
@@ -45,7 +60,7 @@ pub(super) fn say(at: usize, drafts: &[Draft<'_>], row: &Row, ends: &Ends, socke
         && let Some(taken) = draft.taken.and_then(|taken| drafts.get(taken))
     {
         let call = taken.call().map_or("", |call| call.name.as_str());
-        let whose = program(taken.end);
+        let whose = program(taken);
         said = match taken.kind {
             Kind::Return => format!("{said} It ends the wait of {whose} in {call}."),
             _ => format!("{said} {whose} will take it with {call}."),
@@ -57,10 +72,8 @@ pub(super) fn say(at: usize, drafts: &[Draft<'_>], row: &Row, ends: &Ends, socke
         .filter(|change| change.fresh)
         .filter_map(|change| {
             let socket = sockets.get(change.socket)?;
-            let listens =
-                change.state == "LISTEN" || !socket.name.contains(" to ") && change.state == "CLOSED";
-            let which = if listens { "’s listener" } else { "" };
-            Some(format!("{}{which} is {}", name(Some(socket.end)), change.state))
+            let which = if socket.listens || change.state == "LISTEN" { "listener" } else { "socket" };
+            Some(format!("{}’s {which} is {}", name(Some(socket.end)), change.state))
         })
         .collect();
     if !states.is_empty() {
@@ -113,12 +126,12 @@ fn contents(packet: &Packet) -> String {
 }
 
 /// What made the packet fly.
-fn why(draft: &Draft<'_>, drafts: &[Draft<'_>], program: &dyn Fn(Option<usize>) -> String) -> String {
+fn why(draft: &Draft<'_>, drafts: &[Draft<'_>], program: &dyn Fn(&Draft<'_>) -> String) -> String {
     let Some(cause) = draft.cause.and_then(|cause| drafts.get(cause)) else {
         return "The kernel sends it by itself.".to_owned();
     };
     match (cause.call(), cause.packet()) {
-        (Some(call), _) => format!("{} of {} made the kernel send it.", call.name, program(cause.end)),
+        (Some(call), _) => format!("{} of {} made the kernel send it.", call.name, program(cause)),
         (_, Some(packet)) => match &packet.headers {
             Headers::Tcp(tcp) => format!("The kernel answers the {}; no call is needed for it.", tcp.flags()),
             _ => "The kernel answers; no call is needed for it.".to_owned(),
@@ -153,7 +166,7 @@ fn called(call: &Call, draft: &Draft<'_>) -> String {
         "bind" => format!("gives the socket its address, {address}"),
         "listen" => "makes the socket a listener: connections come out of it".to_owned(),
         "accept" | "accept4" if waits => "waits for a connection".to_owned(),
-        "accept" | "accept4" if is_return => format!("has a connection: descriptor {number}"),
+        "accept" | "accept4" if is_return => format!("gets a connection: descriptor {number}"),
         "accept" | "accept4" => format!("takes a connection that was there already: descriptor {number}"),
         "connect" if waits => format!("asks for a connection{to}, and waits for the answer"),
         "connect" if is_return => "is connected".to_owned(),
@@ -202,7 +215,7 @@ fn called(call: &Call, draft: &Draft<'_>) -> String {
             match number {
                 _ if waits => format!("asks for bytes with {}; there are none, so it waits", call.name),
                 0 if stream => "gets 0 bytes: the other end will send no more".to_owned(),
-                _ if is_return => format!("has {}{with}", bytes(number)),
+                _ if is_return => format!("gets {}{with}", bytes(number)),
                 _ => format!("asks for bytes and gets {} that were there already{with}", bytes(number)),
             }
         }

@@ -100,7 +100,7 @@ impl Sockets {
     }
 
     fn add(&mut self, kind: Kind, end: usize, name: String) -> usize {
-        self.list.push(Socket { end, name });
+        self.list.push(Socket { end, name, listens: false });
         self.tracks.push(Track { kind: Some(kind), end, ..Track::default() });
         self.list.len() - 1
     }
@@ -248,6 +248,9 @@ impl Sockets {
                     arguments::split(&call.arguments).get(1).and_then(|backlog| backlog.parse().ok());
                 if is_tcp && let Some(track) = self.track(socket) {
                     track.sent = backlog.unwrap_or(0);
+                }
+                if let Some(socket) = self.list.get_mut(socket) {
+                    socket.listens = true;
                 }
                 if !is_tcp {
                     self.set(socket, "LISTEN");

@@ -70,7 +70,7 @@ fn part_one_says_what_ran_and_why() {
     assert!(row.say.contains("It ends the wait of part-one-server in accept."), "{}", row.say);
     let (_, row) = find(&scene, Kind::Packet, "SYN");
     assert!(row.say.contains("connect of telnet made the kernel send it."), "{}", row.say);
-    assert!(row.say.ends_with("Now client is SYN-SENT."), "{}", row.say);
+    assert!(row.say.ends_with("Now client’s socket is SYN-SENT."), "{}", row.say);
 }
 
 #[test]
@@ -107,6 +107,19 @@ fn a_wait_keeps_what_it_will_read_for_itself() {
     assert_eq!(row.arguments.get(1).map(|(value, _)| value.as_str()), Some("..."));
     let (_, row) = find(&scene, Kind::Return, "recvfrom(4)");
     assert_eq!(row.arguments.get(1).map(|(value, _)| value.as_str()), Some(r#""Hello from KungfuDev\r\n""#));
+}
+
+#[test]
+fn a_table_of_sockets_is_as_narrow_as_its_words() {
+    let scene = Scene::of(&recording("part-one.json"));
+    let (_, row) = find(&scene, Kind::Table, "ss: LISTEN, ESTAB");
+    let lines: Vec<&str> = row.lines.iter().map(String::as_str).collect();
+    assert_eq!(lines[0], "ss -tanp 'sport = :6797'");
+    assert!(
+        lines[1].starts_with("State   Recv-Q  Send-Q  Local Address:Port  Peer Address:Port  Process"),
+        "{lines:?}"
+    );
+    assert!(lines[2].starts_with("LISTEN  0       1       127.0.0.1:6797      0.0.0.0:*"), "{lines:?}");
 }
 
 #[test]
