@@ -112,9 +112,11 @@ impl Flows {
         let stream = self.streams.entry((from, to)).or_default();
         if tcp.syn() {
             let first = tcp.sequence.wrapping_add(1);
-            if stream.first != Some(first) {
-                *stream = Stream { first: Some(first), ..Stream::default() };
+            // A call that sends on it may have been told before its first packet: then it is no other connection.
+            if stream.first.is_some_and(|known| known != first) {
+                *stream = Stream::default();
             }
+            stream.first = Some(first);
             stream.opened.get_or_insert(me);
             return answered.filter(|_| tcp.ack());
         }

@@ -204,3 +204,35 @@ proptest! {
         }
     }
 }
+
+/// In one round calls are told before packets: the call that sends, before the SYN of its connection.
+#[test]
+fn a_call_that_was_told_before_the_handshake_still_sent_its_packet() {
+    let mut world = World::default();
+    let flags = |written: &mut Written, flags: u8, sequence: u32| {
+        if let What::Packet(packet) = &mut written.event.what
+            && let Headers::Tcp(tcp) = &mut std::sync::Arc::make_mut(packet).headers
+        {
+            tcp.flags = flags;
+            tcp.sequence = sequence;
+        }
+    };
+    world.call(0, "sendto", "4, \"hello\", 5", 20, 23, 5);
+    world.packet(0, 0, 10);
+    world.packet(0, 5, 22);
+    let mut written = world.written;
+    flags(&mut written[2], 0x02, 999);
+    flags(&mut written[3], 0x18, 1000);
+    let mut order = Order::new();
+    for written in written {
+        order.take(written.event);
+    }
+    let given = order.finish();
+    let number = |name: &str| {
+        given.iter().find(|given| matches!(&given.event.what, What::Call(call) if call.name == name))
+    };
+    let sent = number("sendto").expect("it is given").number;
+    let packet =
+        given.iter().find(|given| matches!(&given.event.what, What::Packet(packet) if packet.payload.1 == 5));
+    assert_eq!(packet.and_then(|packet| packet.cause), Some(sent));
+}
