@@ -6,8 +6,8 @@ The laboratory: replays the pages of the book and shows what the kernel did.
 Usage: lab COMMAND [ARGUMENTS]
 
   check [--update] [PAGES...]  play pages and compare every line
-  play PAGE                    play a page live in this terminal
-  observe -- COMMAND...        run any program on a private network and see what it does
+  play PAGE                    watch a page's run, step by step
+  observe -- COMMAND...        watch any program's run, on a private network
   record PAGE                  play a page and write down what happened, as JSON
   draw RECORDING               make a picture of what `lab record` wrote, as SVG
   doctor                       what this machine can and cannot do for the book
@@ -37,24 +37,34 @@ signal ended it.
 ";
 
 pub(crate) const PLAY_HELP: &str = "\
-Plays a page of the book live: what appears in its terminals, the system calls of the programs and the packets between
-them, each line with the name of its lane. The order in time is certain within a lane; between a program's words and
-its calls a few milliseconds are not.
+Plays a page of the book live, in the whole window: the words of the page, its
+terminals, and between them the run, step by step: each system call on its
+program's line, each packet from side to side, the state of each socket.
 
-Usage: lab play [--speed N | --no-wait] PAGE
+Usage: lab play [--plain] [--speed N | --no-wait] PAGE
 
-On a terminal, Return plays the next block, q and Return ends. Elsewhere nothing waits.
+Every key is on the screen, and ? says more: the arrows step through what has
+happened, Return plays the next block, q leaves. Going back is looking at an
+earlier moment: the run itself only goes forwards.
+
+Into a pipe, or with --plain, it prints lines, each with the name of its lane:
+on a terminal Return then plays the next block, q and Return ends; elsewhere
+nothing waits.
 
 Options:
-  --speed N   no keys: wait as long as reading takes at N times a usual speed (0.5, 1, 4)
-  --no-wait   no keys and no waiting
+  --plain     lines instead of the whole window
+  --speed N   it plays by itself, at N times a usual reading speed (0.5, 1, 4)
+  --no-wait   lines, no keys and no waiting
   -h, --help  this text
 
 Environment:
-  NO_COLOR=1  no colours; a pipe or a file gets none anyway
+  NO_COLOR=1   no colours; a pipe or a file gets none anyway
+  COLORFGBG    0;15 tells of a light terminal, 15;0 of a dark one; without it
+               the colours are readable on both
+  COLORTERM    truecolor: the colours of the site
 
-Exit status: 0 everything came as the page shows it, or you left before the end; 1 not everything did; 2 the laboratory
-could not work.
+Exit status: 0 everything came as the page shows it, or you left before the
+end; 1 not everything did; 2 the laboratory could not work; 130 after ^C.
 ";
 
 pub(crate) const RECORD_HELP: &str = "\
@@ -91,29 +101,39 @@ Exit status: 0 written, 2 RECORDING cannot be read, or FILE cannot be written.
 ";
 
 pub(crate) const OBSERVE_HELP: &str = "\
-Runs a program, in whatever language, on a private network, and shows live what it prints, the network calls it makes
-and the packets that pass. On a private network every port is free, and nobody else is there; so COMMAND may open raw
-and packet sockets on it (CAP_NET_RAW), which elsewhere takes root.
+Runs a program, in whatever language, on a private network, and shows live what
+it prints, the network calls it makes and the packets that pass: in the whole
+window, step by step, as `lab play` shows a page. On a private network every
+port is free, and nobody else is there; so COMMAND may open raw and packet
+sockets on it (CAP_NET_RAW), which elsewhere takes root.
 
-Usage: lab observe [--] COMMAND [ARGUMENTS...]
+Usage: lab observe [--plain] [--] COMMAND [ARGUMENTS...]
 
-What you type goes, line by line, to the shell of a second terminal on the same network: start a client there, and talk
-to your server. ^D closes the second terminal, ^C ends COMMAND. What COMMAND leaves behind when it ends, as a daemon does,
-is watched until ^C. The first line names the command that joins from another window.
+What you type goes into a second terminal on the same network: start a client
+there, and talk to your server. ^C and ^D go there too. Tab gives the keyboard
+to COMMAND, then to the run: there the arrows step, ^C ends COMMAND, and q
+leaves. The first event names the command that joins from another window.
+
+Into a pipe, or with --plain, it prints lines, each with the name of its lane;
+what you type goes to the second terminal line by line, ^D closes that, and ^C
+ends COMMAND. What COMMAND leaves behind when it ends, as a daemon does, is
+watched until ^C.
 
   cargo run -p lab -- observe -- cargo run -p part-one-server
   telnet 127.0.0.1 6797
 
-System calls take strace (Debian: strace); without it, or without user namespaces, COMMAND runs with the lanes that this
-machine can show.
+System calls take strace (Debian: strace); without it, or without user
+namespaces, COMMAND runs with the lanes that this machine can show.
 
 Options:
+  --plain     lines instead of the whole window
   -h, --help  this text
 
 Environment:
   NO_COLOR=1  no colours; a pipe or a file gets none anyway
 
-Exit status: that of COMMAND; 127 if there is no such program; 2 the laboratory could not work.
+Exit status: that of COMMAND; 0 if you leave before it ends; 127 if there is no
+such program; 2 the laboratory could not work.
 ";
 
 pub(crate) const ENTER_HELP: &str = "\

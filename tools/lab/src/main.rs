@@ -12,7 +12,7 @@ use lab::error::{Error, Result};
 use lab::network;
 use lab::processes;
 use lab::record::recording::Recording;
-use lab::show::play::Tempo;
+use lab::show::play::{Looks, Tempo};
 use lab::show::scene::Scene;
 use lab::signals::Signals;
 use lexopt::ValueExt;
@@ -117,8 +117,10 @@ fn check(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
 fn play(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
     let mut tempo = if io::stdin().is_terminal() { Tempo::Keys } else { Tempo::NoWait };
     let mut page = None;
+    let mut plain = false;
     while let Some(argument) = next(arguments)? {
         match argument {
+            lexopt::Arg::Long("plain") => plain = true,
             lexopt::Arg::Long("no-wait") => tempo = Tempo::NoWait,
             lexopt::Arg::Long("speed") => {
                 let value = arguments.value().map_err(usage)?;
@@ -136,7 +138,15 @@ fn play(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
     let root = root(&here()?);
     let page = beneath(&root, &page)?;
     network::close_on_exec()?;
-    lab::show::play::play(&root, &page, tempo, anstream::AutoStream::auto(io::stdout())).map(ExitCode::from)
+    let looks = if plain || tempo == Tempo::NoWait || !has_window() { Looks::Lines } else { Looks::Window };
+    lab::show::play::play(&root, &page, tempo, looks, anstream::AutoStream::auto(io::stdout()))
+        .map(ExitCode::from)
+}
+
+/// Whether somebody sits before a terminal that can be drawn on.
+fn has_window() -> bool {
+    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    io::stdin().is_terminal() && io::stdout().is_terminal() && !is_dumb
 }
 
 fn record(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
@@ -198,17 +208,22 @@ fn written(text: &str, file: Option<&Path>) -> Result<ExitCode> {
 
 fn observe(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
     let mut command = Vec::new();
-    match next(arguments)? {
-        Some(lexopt::Arg::Value(program)) => command.push(program),
-        Some(lexopt::Arg::Short('h') | lexopt::Arg::Long("help")) => return print(OBSERVE_HELP),
-        Some(other) => return Err(usage(other.unexpected())),
-        None => return Err(Error::new("which command? lab observe -- COMMAND (see lab observe --help)")),
+    let mut plain = false;
+    while command.is_empty() {
+        match next(arguments)? {
+            Some(lexopt::Arg::Value(program)) => command.push(program),
+            Some(lexopt::Arg::Long("plain")) => plain = true,
+            Some(lexopt::Arg::Short('h') | lexopt::Arg::Long("help")) => return print(OBSERVE_HELP),
+            Some(other) => return Err(usage(other.unexpected())),
+            None => return Err(Error::new("which command? lab observe -- COMMAND (see lab observe --help)")),
+        }
     }
     // From here on everything is the command's own.
     command.extend(arguments.raw_args().map_err(usage)?);
     network::close_on_exec()?;
+    let looks = if plain || !has_window() { Looks::Lines } else { Looks::Window };
     let out = anstream::AutoStream::auto(io::stdout());
-    lab::show::observe::observe(&command, &here()?, out).map(ExitCode::from)
+    lab::show::observe::observe(&command, &here()?, looks, out).map(ExitCode::from)
 }
 
 fn doctor(arguments: &mut lexopt::Parser) -> Result<ExitCode> {

@@ -1,7 +1,7 @@
 //! What runs and is watched: terminals on private networks, their calls and their packets, and every event of it in
 //! causal order. A replay, a play and an observation each start one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitStatus;
@@ -35,6 +35,8 @@ pub struct Session {
     order: Order,
     /// Terminals whose strace has ended, and when; a terminal that goes on has lost it.
     untraced: Vec<(String, Instant)>,
+    /// Terminals whose last program has ended.
+    closed: BTreeSet<String>,
     scratch: TempDir,
 }
 
@@ -57,6 +59,7 @@ impl Session {
             told,
             order: Order::new(),
             untraced: Vec::new(),
+            closed: BTreeSet::new(),
             scratch: TempDir::new().map_err(|error| Error::of("make a temporary directory", error))?,
         })
     }
@@ -114,7 +117,7 @@ impl Session {
         Ok(())
     }
 
-    /// Opens a terminal in which one program runs.
+    /// Opens a terminal in which one program runs; `kind` is its `TERM`.
     ///
     /// # Errors
     /// As [`Terminal::run`].
@@ -123,10 +126,11 @@ impl Session {
         name: &str,
         command: &[OsString],
         here: &Path,
+        kind: &str,
         capabilities: &[Capability],
     ) -> Result<()> {
         let location = self.location("", capabilities)?;
-        let terminal = Terminal::run(name, command, here, &location, &self.watch)?;
+        let terminal = Terminal::run(name, command, here, kind, &location, &self.watch)?;
         self.terminals.insert(name.to_owned(), terminal);
         Ok(())
     }
@@ -176,6 +180,14 @@ impl Session {
         self.terminal(name)?.press(key)
     }
 
+    /// Gives the terminal so many rows and columns.
+    ///
+    /// # Errors
+    /// The kernel refuses it.
+    pub fn resize(&mut self, name: &str, size: (u16, u16)) -> Result<()> {
+        self.terminal(name)?.resize(size)
+    }
+
     fn typed(&mut self, name: &str, text: String) {
         let lane = Lane::Terminal(name.to_owned());
         self.order.take(Event { at: SystemTime::now(), lane, what: What::Typed(text) });
@@ -200,10 +212,13 @@ impl Session {
             match self.told.recv_timeout(left) {
                 Ok(Told::Event(event)) => {
                     match (&event.what, &event.lane) {
-                        (What::Closed, Lane::Calls(name)) => {
+                        (What::Closed, Lane::Calls(name)) if !self.closed.contains(name) => {
                             self.untraced.push((name.clone(), Instant::now()));
                         }
-                        (What::Closed, Lane::Terminal(name)) => self.untraced.retain(|(of, _)| of != name),
+                        (What::Closed, Lane::Terminal(name)) => {
+                            self.untraced.retain(|(of, _)| of != name);
+                            self.closed.insert(name.clone());
+                        }
                         _ => {}
                     }
                     self.order.take(event.clone());

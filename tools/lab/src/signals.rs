@@ -33,13 +33,19 @@ impl Signals {
     /// # Errors
     /// When the kernel refuses a handler.
     pub fn catch() -> Result<Self> {
-        let signals = Self { interrupt: Arc::default(), end: Arc::default(), status: AtomicU8::new(0) };
+        let signals = Self::none();
         let flags = [(SIGINT, &signals.interrupt), (SIGTERM, &signals.end), (SIGHUP, &signals.end)];
         flags
             .into_iter()
             .try_for_each(|(signal, flag)| register(signal, Arc::clone(flag)).map(drop))
             .map_err(|error: io::Error| Error::of("catch signals", error))?;
         Ok(signals)
+    }
+
+    /// None ever comes: somebody else asks for them.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { interrupt: Arc::default(), end: Arc::default(), status: AtomicU8::new(0) }
     }
 
     /// The exit status of a signal that has come since this was asked last.

@@ -159,7 +159,7 @@ impl Window {
         let book = book(PAGE);
         let (pty, pts) = pty_process::blocking::open().expect("a pseudoterminal");
         let mut lab = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_lab"))
-            .args(["play", "page.md"])
+            .args(["play", "--plain", "page.md"])
             .current_dir(book.path())
             .env("TERM", "xterm")
             .env_remove("NO_COLOR");

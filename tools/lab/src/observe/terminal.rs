@@ -86,7 +86,8 @@ impl Terminal {
         Self::start(name, command, location, watch)
     }
 
-    /// Opens a terminal in which one program runs instead of a shell, with the environment of this process.
+    /// Opens a terminal in which one program runs instead of a shell, with the environment of this process; `kind` tells
+    /// the program what the terminal can do, as `TERM` does.
     ///
     /// # Errors
     /// When there is no pseudoterminal left or the program cannot be started.
@@ -94,14 +95,14 @@ impl Terminal {
         name: &str,
         command: &[OsString],
         here: &Path,
+        kind: &str,
         location: &Location<'_>,
         watch: &Watch,
     ) -> Result<Self> {
         let mut words = command.iter();
         let command = Command::new(words.next().map_or(OsStr::new(""), OsString::as_os_str))
             .args(words)
-            // What it prints is shown among other lines: it must not move the cursor.
-            .env("TERM", "dumb")
+            .env("TERM", kind)
             .current_dir(here);
         Self::start(name, command, location, watch)
     }
@@ -139,6 +140,16 @@ impl Terminal {
     /// When the terminal does not take it.
     pub fn press(&self, key: u8) -> Result<()> {
         self.write(&[key])
+    }
+
+    /// Gives the terminal another size, and tells its programs so.
+    ///
+    /// # Errors
+    /// When the kernel refuses it.
+    pub fn resize(&self, (rows, columns): (u16, u16)) -> Result<()> {
+        self.pty
+            .resize(pty_process::Size::new(rows, columns))
+            .map_err(|error| Error::of(format!("resize terminal \"{}\"", self.name), error))
     }
 
     /// The process that leads the terminal's session: its shell or program.

@@ -67,6 +67,9 @@ impl Replay<'_> {
             if self.is_lenient(index, line) {
                 continue;
             }
+            if let Some(text) = lines.get(line) {
+                self.watcher.awaits(lane, text);
+            }
             let until = if differs { Instant::now() + QUIET } else { deadline };
             let (next, end) = self.take(lane, 1, until);
             came.extend(next);

@@ -31,6 +31,7 @@ use crate::error::{Error, Result};
 use crate::hosts::Hosts;
 use crate::missing::Missing;
 use crate::network::{self, Network};
+use crate::record::event::Lane;
 use crate::record::order::Ordered;
 
 /// A stream from which nothing comes for so long has said what it had to say. Only a page that already differs waits
@@ -71,6 +72,9 @@ pub trait Watcher {
 
     /// This is typed into the terminal: its echo follows as an event.
     fn typed(&mut self, _terminal: &str, _input: &Input) {}
+
+    /// The replay waits for this line of the page to appear there.
+    fn awaits(&mut self, _lane: &Lane, _line: &str) {}
 
     /// Something was seen: in causal order, a little later than it happened.
     fn event(&mut self, _event: &Ordered) {}

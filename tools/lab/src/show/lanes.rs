@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use anstream::adapter::strip_str;
 use anstyle::{AnsiColor, Style};
+use textwrap::core::display_width;
 
 use crate::record::event::{Event, Lane, What};
 
@@ -27,6 +28,8 @@ pub struct Lanes<W> {
     out: W,
     /// The width of the lanes' names.
     width: usize,
+    /// How wide the terminal is, where there is one.
+    columns: Option<usize>,
     terminals: BTreeMap<String, Terminal>,
 }
 
@@ -49,11 +52,16 @@ impl<W: Write> Lanes<W> {
     /// Lanes for these terminals, in which shells run; others may join later. `out` should be line by line: every line
     /// is written with one call.
     pub fn new(out: W, terminals: &[&str]) -> Self {
-        let mut lanes = Self { out, width: "packets".len(), terminals: BTreeMap::new() };
+        let mut lanes = Self { out, width: "packets".len(), columns: None, terminals: BTreeMap::new() };
         for name in terminals {
             lanes.terminal(name);
         }
         lanes
+    }
+
+    /// A line that is wider than so many columns is wrapped, and keeps its lane.
+    pub fn wrap_at(&mut self, columns: Option<usize>) {
+        self.columns = columns;
     }
 
     /// In this terminal a program runs without a shell: everything is its output, and no line is a command.
@@ -137,10 +145,17 @@ impl<W: Write> Lanes<W> {
         let name = name(lane);
         let padding = " ".repeat(self.width.saturating_sub(name.chars().count()));
         let text = visible(text);
-        let separator = if text.is_empty() { "|" } else { "| " };
-        self.put(&match lane {
-            Lane::Terminal(_) => format!("{style}{name}{padding} {separator}{style:#}{text}"),
-            _ => format!("{style}{name}{padding} {separator}{text}{style:#}"),
+        let room = self.columns.map(|columns| columns.saturating_sub(self.width + 3).max(20));
+        let lines = match room {
+            Some(room) if display_width(&text) > room => textwrap::wrap(&text, room),
+            _ => vec![text.into()],
+        };
+        lines.iter().try_for_each(|text| {
+            let separator = if text.is_empty() { "|" } else { "| " };
+            self.put(&match lane {
+                Lane::Terminal(_) => format!("{style}{name}{padding} {separator}{style:#}{text}"),
+                _ => format!("{style}{name}{padding} {separator}{text}{style:#}"),
+            })
         })
     }
 
@@ -213,7 +228,7 @@ pub fn name(lane: &Lane) -> String {
 }
 
 /// What a program prints may move the cursor or worse: only text stays.
-fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let text = strip_str(text).to_string();
     // A progress bar writes over itself.
     let last = text.rsplit('\r').next().unwrap_or_default();
@@ -261,6 +276,19 @@ mod tests {
             strip_str(&text).to_string(),
             "server  | $ cargo run\nserver  | listening\nserver  |\n# packets: 7 packets were lost\n"
         );
+    }
+
+    #[test]
+    fn a_wrapped_line_keeps_its_lane() {
+        let mut out = Vec::new();
+        let mut lanes = Lanes::new(&mut out, &["server"]);
+        lanes.without_shell("server");
+        lanes.wrap_at(Some(34));
+        let lane = Lane::Terminal("server".to_owned());
+        lanes.see(&event(0, lane, line("one two three four five six"))).expect("a vector takes everything");
+        let text = String::from_utf8(out).expect("text");
+        let expected = "server  | one two three four five\nserver  | six\n";
+        assert_eq!(strip_str(&text).to_string(), expected);
     }
 
     #[test]

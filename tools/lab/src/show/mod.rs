@@ -10,3 +10,4 @@ pub mod record;
 pub mod report;
 pub mod scene;
 pub mod update;
+pub mod view;

@@ -17,17 +17,19 @@ use crate::missing::Missing;
 use crate::network::{self, Network};
 use crate::privilege;
 use crate::record::event::{Interface, Lane, What};
-use crate::record::order::PATIENCE;
+use crate::record::order::{Ordered, PATIENCE};
 use crate::session::Session;
 use crate::show::lanes::Lanes;
-use crate::show::reader::{Typed, is_broken_pipe, not_shown, typed};
+use crate::show::play::Looks;
+use crate::show::reader::{Typed, columns, is_broken_pipe, not_shown, typed};
+use crate::show::view;
 use crate::signals::{INTERRUPTED, Signals};
 use crate::tools;
 
 /// The lane of COMMAND.
-const COMMAND: &str = "command";
+pub(crate) const COMMAND: &str = "command";
 /// The lane of the second terminal.
-const SECOND: &str = "second";
+pub(crate) const SECOND: &str = "second";
 
 /// The keys ^C and ^D.
 const INTERRUPT: u8 = 3;
@@ -53,10 +55,13 @@ const GRACE: Duration = Duration::from_secs(2);
 ///
 /// When the laboratory itself fails. A lane that this machine cannot show is named in the output, and the command goes
 /// on without it.
-pub fn observe(command: &[OsString], here: &Path, out: impl Write) -> Result<u8> {
+pub fn observe(command: &[OsString], here: &Path, looks: Looks, out: impl Write) -> Result<u8> {
     if let Some(missing) = not_found(command) {
         writeln!(io::stderr(), "lab: {missing}").map_err(not_shown)?;
         return Ok(NOT_FOUND);
+    }
+    if looks == Looks::Window {
+        writeln!(io::stderr(), "building ...").map_err(not_shown)?;
     }
     // No registry can be reached from a network of one's own: what cargo would build is built before.
     let words = command.iter().map(|word| word.to_string_lossy());
@@ -69,13 +74,67 @@ pub fn observe(command: &[OsString], here: &Path, out: impl Write) -> Result<u8>
         network::set("net.ipv4.ip_unprivileged_port_start", "0")?;
     }
     let signals = Signals::catch()?;
+    if looks == Looks::Window {
+        return view::observe::observe(command, here, &network, &signals);
+    }
     let mut lanes = Lanes::new(out, &[COMMAND, SECOND]);
     lanes.without_shell(COMMAND);
-    let observation = Observation::start(command, here, &network, &mut lanes);
+    lanes.wrap_at(columns());
+    let start = Start { command, here, network: &network, kind: "dumb" };
+    let observation = Observation::start(&start, typed()?, &mut lanes);
     match observation.and_then(|observation| observation.run(&mut lanes, &signals)) {
         Err(error) if is_broken_pipe(&error) => Ok(0),
         result => result,
     }
+}
+
+/// Who shows what is observed.
+pub(crate) trait Showing {
+    /// An event, in causal order.
+    fn see(&mut self, ordered: Ordered) -> io::Result<()>;
+
+    /// A remark of the laboratory itself.
+    fn aside(&mut self, text: &str) -> io::Result<()>;
+
+    /// Makes room for the lanes that will appear.
+    fn expect(&mut self, _lane: &Lane) {}
+
+    /// Asked now and then.
+    fn overdue(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// COMMAND has ended, and all is quiet. Whether there is anything more to show.
+    fn ended(&mut self, _status: u8) -> io::Result<bool> {
+        Ok(false)
+    }
+}
+
+impl<W: Write> Showing for Lanes<W> {
+    fn see(&mut self, ordered: Ordered) -> io::Result<()> {
+        Self::see(self, &ordered.event)
+    }
+
+    fn aside(&mut self, text: &str) -> io::Result<()> {
+        Self::aside(self, text)
+    }
+
+    fn expect(&mut self, lane: &Lane) {
+        Self::expect(self, lane);
+    }
+
+    fn overdue(&mut self) -> io::Result<()> {
+        Self::overdue(self, SystemTime::now())
+    }
+}
+
+/// What is observed, and where.
+pub(crate) struct Start<'a> {
+    pub(crate) command: &'a [OsString],
+    pub(crate) here: &'a Path,
+    pub(crate) network: &'a Network,
+    /// What COMMAND's terminal can do, as `TERM` tells it. Among other lines nothing may move the cursor.
+    pub(crate) kind: &'a str,
 }
 
 /// That there is no program to run.
@@ -95,21 +154,18 @@ fn is_program(path: &Path) -> bool {
 }
 
 /// A program that runs and is watched, and the reader beside it.
-struct Observation {
+pub(crate) struct Observation {
     session: Session,
     typed: Receiver<Typed>,
+    has_ended: bool,
     second_is: Second,
     /// Something was typed since its last prompt.
     second_is_busy: bool,
 }
 
 impl Observation {
-    fn start(
-        command: &[OsString],
-        here: &Path,
-        network: &Network,
-        lanes: &mut Lanes<impl Write>,
-    ) -> Result<Self> {
+    pub(crate) fn start(start: &Start<'_>, typed: Receiver<Typed>, lanes: &mut impl Showing) -> Result<Self> {
+        let Start { command, here, network, kind } = *start;
         let mut session = Session::start(Hosts::start(&Plan::default())?)?;
         let mut aside = |text: String| lanes.aside(&text).map_err(not_shown);
 
@@ -125,7 +181,7 @@ impl Observation {
             }
             Some(missing) => aside(format!("on the host's own network, because: {missing}"))?,
         }
-        if io::stdin().is_terminal() {
+        if kind == "dumb" && io::stdin().is_terminal() {
             aside("what you type goes to a second terminal; ^D closes it, ^C ends the command".to_owned())?;
         }
         match network {
@@ -151,12 +207,12 @@ impl Observation {
         let capabilities: &[_] = if network.missing().is_none() { &privilege::OBSERVED } else { &[] };
         session.open(SECOND, &[], here, "", capabilities)?;
         words.extend(command.iter().cloned());
-        session.run(COMMAND, &words, here, capabilities)?;
-        Ok(Self { session, typed: typed()?, second_is: Second::Starting, second_is_busy: false })
+        session.run(COMMAND, &words, here, kind, capabilities)?;
+        Ok(Self { session, typed, has_ended: false, second_is: Second::Starting, second_is_busy: false })
     }
 
     /// Shows what happens until the command has ended and all is quiet.
-    fn run(mut self, lanes: &mut Lanes<impl Write>, signals: &Signals) -> Result<u8> {
+    pub(crate) fn run(mut self, lanes: &mut impl Showing, signals: &Signals) -> Result<u8> {
         let mut ended: Option<(u8, Instant)> = None;
         let mut interrupted: Option<Instant> = None;
         let mut said = false;
@@ -166,7 +222,7 @@ impl Observation {
                 last_event = Instant::now();
             }
             self.pass_on()?;
-            lanes.overdue(SystemTime::now()).map_err(not_shown)?;
+            lanes.overdue().map_err(not_shown)?;
 
             match signals.next() {
                 None => {}
@@ -180,6 +236,7 @@ impl Observation {
             if ended.is_none() {
                 let status = self.session.status(COMMAND)?;
                 ended = status.map(|status| (exit_code(status), Instant::now()));
+                self.has_ended = ended.is_some();
             }
             if ended.is_some() && self.is_quiet(last_event) {
                 let living = self.session.living_beside(SECOND);
@@ -195,9 +252,12 @@ impl Observation {
             }
             match (ended, interrupted) {
                 (Some((code, at)), _) if self.is_quiet(last_event) || at.elapsed() > GRACE => {
+                    if lanes.ended(code).map_err(not_shown)? {
+                        continue;
+                    }
                     let (_, rest) = self.session.finish();
                     for ordered in rest {
-                        lanes.see(&ordered.event).map_err(not_shown)?;
+                        lanes.see(ordered).map_err(not_shown)?;
                     }
                     return Ok(code);
                 }
@@ -213,7 +273,7 @@ impl Observation {
     }
 
     /// Takes what has happened; waits a tick if nothing has. Not all of it at once: a program may print without end.
-    fn see(&mut self, lanes: &mut Lanes<impl Write>) -> Result<bool> {
+    fn see(&mut self, lanes: &mut impl Showing) -> Result<bool> {
         let mut next = self.session.next(Instant::now() + TICK);
         let is_something = next.is_some();
         let deadline = Instant::now() + TICK;
@@ -235,7 +295,7 @@ impl Observation {
         }
         let now = SystemTime::now();
         for ordered in self.session.ordered(now.checked_sub(PATIENCE).unwrap_or(now)) {
-            lanes.see(&ordered.event).map_err(not_shown)?;
+            lanes.see(ordered).map_err(not_shown)?;
         }
         Ok(is_something)
     }
@@ -244,8 +304,8 @@ impl Observation {
     /// the line would run together.
     fn pass_on(&mut self) -> Result<()> {
         match self.second_is {
-            Second::Starting | Second::Closing { at_prompt: false } | Second::Closed => return Ok(()),
-            Second::Open => {}
+            Second::Starting | Second::Closing { at_prompt: false } => return Ok(()),
+            Second::Open | Second::Closed => {}
             // Back at the prompt after the end of input reached a program: now it is the shell's turn.
             Second::Closing { at_prompt: true } => {
                 self.second_is = Second::Closing { at_prompt: false };
@@ -254,17 +314,31 @@ impl Observation {
         }
         while let Ok(typed) = self.typed.try_recv() {
             match typed {
-                Typed::Line(line) => {
-                    self.second_is_busy = true;
-                    self.session.enter(SECOND, &line)?;
-                }
-                Typed::End => {
+                Typed::Line(line) => self.enter(SECOND, &line)?,
+                Typed::End if matches!(self.second_is, Second::Open) => {
                     self.second_is = Second::Closing { at_prompt: false };
                     return self.session.press(SECOND, END_OF_INPUT);
                 }
+                Typed::To(name, line) => self.enter(&name, &line)?,
+                Typed::Key(name, key) if self.takes(&name) => self.session.press(&name, key)?,
+                Typed::Size(name, size) if self.takes(&name) => self.session.resize(&name, size)?,
+                Typed::End | Typed::Key(..) | Typed::Size(..) => {}
             }
         }
         Ok(())
+    }
+
+    fn enter(&mut self, name: &str, line: &str) -> Result<()> {
+        if !self.takes(name) {
+            return Ok(());
+        }
+        self.second_is_busy |= name == SECOND;
+        self.session.enter(name, line)
+    }
+
+    /// Whether anybody is there who reads what is typed.
+    fn takes(&self, name: &str) -> bool {
+        if name == SECOND { !matches!(self.second_is, Second::Closed) } else { !self.has_ended }
     }
 }
 

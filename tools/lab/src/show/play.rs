@@ -22,8 +22,9 @@ use crate::record::packet::Packet;
 use crate::replay::{self, Stage, Watcher};
 use crate::show::frame;
 use crate::show::lanes::{self, Lanes};
-use crate::show::reader::{Typed, is_broken_pipe, not_shown, typed};
+use crate::show::reader::{Typed, columns, is_broken_pipe, not_shown, typed};
 use crate::show::report::Report;
+use crate::show::view;
 use crate::signals::Signals;
 
 /// How wide the words of the page are set.
@@ -44,8 +45,17 @@ pub enum Tempo {
     NoWait,
 }
 
-/// Plays the page `path` beneath `root` and shows on `out` what happens, in the order in which it happens. Call it
-/// before there is any thread.
+/// How a play looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looks {
+    /// One line after another.
+    Lines,
+    /// The whole window of the terminal.
+    Window,
+}
+
+/// Plays the page `path` beneath `root` and shows on `out`, or in the whole window, what happens, in the order in which it
+/// happens. Call it before there is any thread.
 ///
 /// Gives the exit status: 0 if everything came as the page shows it, or if the reader left before the end; 1 if not;
 /// 128 and the signal's number if a signal ended the play.
@@ -53,18 +63,25 @@ pub enum Tempo {
 /// # Errors
 ///
 /// When the page cannot be read, a build fails, or the laboratory itself does.
-pub fn play(root: &Path, path: &Path, tempo: Tempo, out: impl Write) -> Result<u8> {
+pub fn play(root: &Path, path: &Path, tempo: Tempo, looks: Looks, out: impl Write) -> Result<u8> {
     let page = Page::read(root, path)?;
+    if looks == Looks::Window {
+        writeln!(io::stderr(), "building ...").map_err(not_shown)?;
+    }
     check::build(root, page.commands(), &mut io::stderr())?;
     let network = Network::enter()?;
     let signals = Signals::catch()?;
-    let mut player = Player::new(&page, tempo, signals, out)?;
     let mut gaps: Vec<String> = network.missing().map(ToString::to_string).into_iter().collect();
     if let Err(missing) = syscalls::available()
         && page.played().any(|(_, block)| matches!(&block.kind, Kind::Console(console) if console.trace))
     {
         gaps.push(format!("no system calls: {missing}"));
     }
+    if looks == Looks::Window {
+        let speed = if let Tempo::Speed(speed) = tempo { Some(speed) } else { None };
+        return view::play::play(root, &page, &network, &signals, gaps, speed);
+    }
+    let mut player = Player::new(&page, tempo, signals, out)?;
     if let Err(error) = player.write(|lanes| gaps.iter().try_for_each(|gap| lanes.aside(gap))) {
         return player.stopped.ok_or(error);
     }
@@ -123,6 +140,7 @@ struct Prose {
 impl<W: Write> Player<W> {
     fn new(page: &Page, tempo: Tempo, signals: Signals, out: W) -> Result<Self> {
         let mut lanes = Lanes::new(out, &[]);
+        lanes.wrap_at(columns());
         for (_, block) in page.played() {
             if let Kind::Console(console) = &block.kind {
                 lanes.expect(&Lane::Terminal(console.terminal.clone()));
@@ -168,18 +186,17 @@ impl<W: Write> Player<W> {
         let heading = before.iter().rfind(|prose| prose.is_heading);
         let paragraph = before.iter().rfind(|prose| !prose.is_heading);
         let mut words = 0;
-        if let Some(heading) = heading {
-            words += heading.words();
+        // In the page's order: the paragraph may stand above the heading.
+        let mut pieces: Vec<&Prose> = heading.into_iter().chain(paragraph).collect();
+        pieces.sort_by_key(|prose| prose.line);
+        for prose in pieces {
+            words += prose.words();
             self.write(|lanes| {
                 lanes.text("")?;
-                lanes.heading(&heading.text)
-            })?;
-        }
-        if let Some(paragraph) = paragraph {
-            words += paragraph.words();
-            self.write(|lanes| {
-                lanes.text("")?;
-                textwrap::wrap(&paragraph.text, COLUMNS).iter().try_for_each(|line| lanes.text(line))
+                if prose.is_heading {
+                    return lanes.heading(&prose.text);
+                }
+                textwrap::wrap(&prose.text, COLUMNS).iter().try_for_each(|line| lanes.text(line))
             })?;
         }
         if words > 0 {
@@ -220,7 +237,7 @@ impl<W: Write> Player<W> {
                     self.tempo = Tempo::NoWait;
                     true
                 }
-                Err(_) => false,
+                Ok(Typed::To(..) | Typed::Key(..) | Typed::Size(..)) | Err(_) => false,
             },
             (Tempo::NoWait | Tempo::Keys, _) => true,
         }

@@ -1,14 +1,22 @@
 //! The reader at the keyboard: what is typed, and whether anybody still looks.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, IsTerminal};
 use std::sync::mpsc::{Receiver, channel};
 
 use crate::error::{Error, Result};
 
-/// What the reader does on standard input.
+/// What the reader does on standard input, or in the whole window.
 pub(crate) enum Typed {
+    /// A line, for whoever reads lines.
     Line(String),
+    /// Nothing more.
     End,
+    /// A line for this terminal.
+    To(String, String),
+    /// A key for this terminal, as its byte.
+    Key(String, u8),
+    /// This terminal has so many rows and columns.
+    Size(String, (u16, u16)),
 }
 
 /// Reads standard input line by line, in a thread that ends with it.
@@ -28,6 +36,12 @@ pub(crate) fn typed() -> Result<Receiver<Typed>> {
         })
         .map_err(|error| Error::of("start a thread for standard input", error))?;
     Ok(typed)
+}
+
+/// How wide the terminal is on which we write, where we write on one.
+pub(crate) fn columns() -> Option<usize> {
+    let (columns, _) = ratatui::crossterm::terminal::size().ok().filter(|_| io::stdout().is_terminal())?;
+    Some(usize::from(columns)).filter(|columns| *columns > 0)
 }
 
 /// Whether the reader of our output has gone.

@@ -1,0 +1,194 @@
+//! Which key does what.
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+use crate::show::view::state::{Act, Over, Part, View};
+
+/// How many lines a page of words moves.
+const PAGE: usize = 4;
+
+/// The keys of a play: what stands in the last line of the screen.
+pub const OF_A_PLAY: &[(&str, &str)] = &[
+    ("←→", "step"),
+    ("⏎", "block"),
+    ("nN", "heading"),
+    ("p", "play"),
+    ("+-", "speed"),
+    ("d", "bytes"),
+    ("wtr", "zoom"),
+    ("␣", "read"),
+    ("?", ""),
+    ("q", ""),
+];
+
+/// The keys while they move through what is observed.
+pub const OF_A_RUN: &[(&str, &str)] = &[
+    ("Tab", "type"),
+    ("←→", "step"),
+    ("Home End", ""),
+    ("p", "play"),
+    ("+-", "speed"),
+    ("d", "bytes"),
+    ("tr", "zoom"),
+    ("^C", "end"),
+    ("?", ""),
+    ("q", ""),
+];
+
+/// The keys while what is typed goes into a terminal.
+pub const OF_A_TERMINAL: &[(&str, &str)] = &[
+    ("Return", "sends the line"),
+    ("^C ^D", "go there too"),
+    ("↑↓", "step"),
+    ("Tab", "next: terminal, run"),
+];
+
+/// What the help says: a key, and what it does.
+pub const HELP: &[(&str, &str)] = &[
+    ("→ l", "one event forward; after the last one the next block plays"),
+    ("← h", "one event back: a look at an earlier moment; the run stays"),
+    ("⏎ Return", "the next block of the page plays, and all of it is shown"),
+    ("␣ Space", "reads on: the words that do not fit, then the next block"),
+    ("n N", "to the next heading, to the one before"),
+    ("p", "plays by itself, and pauses"),
+    ("+ -", "faster, slower"),
+    ("Home End", "to the first event, to the last one"),
+    ("PgUp PgDn", "move the words"),
+    ("d", "the event in full: headers, and the bytes three ways"),
+    ("w t r", "enlarge words, terminals, run; the same key shows all again"),
+    ("Tab", "in lab observe: what you type goes to the next terminal"),
+    ("^L", "draws the screen anew"),
+    ("q", "leaves; every program is ended"),
+    ("", ""),
+    ("■", "a call that did not wait"),
+    ("▒", "a call that waits, up to what woke it"),
+    ("──╮", "a call made the kernel send this packet"),
+    ("┄┄┄", "this packet ended the wait, and the call gave = 22"),
+    ("▶ ◀ •", "the event you look at; what made it happen, what it led to"),
+    ("LISTEN", "a socket goes into this state; the states of now stand on top"),
+];
+
+/// Does what the key says.
+pub fn press(view: &mut View, key: KeyEvent) -> Option<Act> {
+    if key.kind == KeyEventKind::Release {
+        return None;
+    }
+    let control = key.modifiers.contains(KeyModifiers::CONTROL);
+    let types = view.keyboard.as_ref().is_some_and(|keyboard| keyboard.terminal().is_some());
+    if types && view.over == Over::Nothing {
+        return type_into_terminal(view, key, control);
+    }
+    if view.over != Over::Nothing {
+        return over(view, key, control);
+    }
+    match (key.code, control) {
+        (KeyCode::Char('c'), true) => return interrupt(view),
+        (KeyCode::Char('q'), false) => return Some(Act::Leave),
+        (KeyCode::Right | KeyCode::Down, _) | (KeyCode::Char('l' | 'j'), false) => return view.forward(),
+        (KeyCode::Left | KeyCode::Up, _) | (KeyCode::Char('h' | 'k'), false) => view.back(),
+        (KeyCode::Enter, _) => return view.next_block(),
+        (KeyCode::Char(' '), false) => return view.read_on(PAGE),
+        (KeyCode::Char('n' | ']'), false) => return view.heading(true),
+        (KeyCode::Char('N' | '['), false) => return view.heading(false),
+        (KeyCode::Char('p'), false) => view.play_or_pause(),
+        (KeyCode::Char('+' | '='), false) => view.pace.change(true),
+        (KeyCode::Char('-'), false) => view.pace.change(false),
+        (KeyCode::Home | KeyCode::Char('g'), _) => view.home(),
+        (KeyCode::End | KeyCode::Char('G'), _) => view.end(),
+        (KeyCode::PageDown, _) => view.scroll_words(PAGE.cast_signed()),
+        (KeyCode::PageUp, _) => view.scroll_words(-PAGE.cast_signed()),
+        (KeyCode::Char('d'), false) => view.lay(Over::Detail),
+        (KeyCode::Char('?') | KeyCode::F(1), _) => view.lay(Over::Help),
+        (KeyCode::Char('w'), false) if view.words.is_some() => view.enlarge(Part::Words),
+        (KeyCode::Char('t'), false) => view.enlarge(Part::Terminals),
+        (KeyCode::Char('r'), false) => view.enlarge(Part::Run),
+        (KeyCode::Esc, _) => view.part = Part::All,
+        (KeyCode::Tab, _) => {
+            if let Some(keyboard) = &mut view.keyboard {
+                keyboard.next();
+            }
+        }
+        _ => {}
+    }
+    None
+}
+
+/// ^C ends a play; where something is observed it is the command's.
+fn interrupt(view: &View) -> Option<Act> {
+    match &view.keyboard {
+        Some(keyboard) => keyboard.terminals.first().map(|name| Act::Press(name.clone(), 3)),
+        None => Some(Act::Interrupt),
+    }
+}
+
+/// A terminal has the keyboard: only keys that no line needs move the run.
+fn type_into_terminal(view: &mut View, key: KeyEvent, control: bool) -> Option<Act> {
+    match key.code {
+        KeyCode::Up => view.back(),
+        KeyCode::Down => return view.forward(),
+        KeyCode::Home => view.home(),
+        KeyCode::End => view.end(),
+        KeyCode::F(1) => view.lay(Over::Help),
+        _ => return edit(view, key.code, control),
+    }
+    None
+}
+
+fn edit(view: &mut View, key: KeyCode, control: bool) -> Option<Act> {
+    let keyboard = view.keyboard.as_mut()?;
+    let terminal = keyboard.terminal()?.to_owned();
+    let act = match key {
+        KeyCode::Char(letter) if control => {
+            let key = match letter.to_ascii_lowercase() {
+                'u' => {
+                    keyboard.line.clear();
+                    return None;
+                }
+                // It draws the screen anew.
+                'l' => return None,
+                letter @ 'a'..='z' => u8::try_from(letter).unwrap_or(0) & 0x1f,
+                // What ^\ and ^] are in a terminal that knows no better.
+                '\\' | '4' => 0x1c,
+                ']' | '5' => 0x1d,
+                _ => return None,
+            };
+            Act::Press(terminal, key)
+        }
+        KeyCode::Enter => {
+            let (terminal, line) = keyboard.enter()?;
+            Act::Line(terminal, line)
+        }
+        other => {
+            match other {
+                KeyCode::Char(character) => keyboard.put(character),
+                KeyCode::Backspace => keyboard.rub_out(),
+                KeyCode::Tab => keyboard.next(),
+                KeyCode::Esc => keyboard.at = None,
+                _ => {}
+            }
+            return None;
+        }
+    };
+    // Whoever types wants to see what comes of it.
+    view.end();
+    Some(act)
+}
+
+fn over(view: &mut View, key: KeyEvent, control: bool) -> Option<Act> {
+    match (key.code, control) {
+        (KeyCode::Char('c'), true) => return interrupt(view),
+        (KeyCode::Down | KeyCode::PageDown | KeyCode::Char(' ' | 'j'), _) => {
+            let lines = if matches!(key.code, KeyCode::PageDown | KeyCode::Char(' ')) { 10 } else { 1 };
+            view.over_scroll = view.over_scroll.saturating_add(lines);
+        }
+        (KeyCode::Up | KeyCode::PageUp | KeyCode::Char('k'), _) => {
+            let lines = if key.code == KeyCode::PageUp { 10 } else { 1 };
+            view.over_scroll = view.over_scroll.saturating_sub(lines);
+        }
+        (KeyCode::Right, _) if view.over == Over::Detail => return view.forward(),
+        (KeyCode::Left, _) if view.over == Over::Detail => view.back(),
+        (KeyCode::Char('?'), _) if view.over == Over::Detail => view.lay(Over::Help),
+        _ => view.over = Over::Nothing,
+    }
+    None
+}

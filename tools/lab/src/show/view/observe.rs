@@ -1,0 +1,110 @@
+//! `lab observe -- COMMAND` in a terminal: the command at the left, a second terminal at the right, and the run between.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+use std::sync::mpsc::{Sender, SyncSender, channel};
+
+use crate::error::{Error, Result};
+use crate::network::Network;
+use crate::record::order::Ordered;
+use crate::show::observe::{COMMAND, Observation, SECOND, Showing, Start};
+use crate::show::reader::{Typed, is_broken_pipe};
+use crate::show::view::keyboard::Keyboard;
+use crate::show::view::model::Model;
+use crate::show::view::places::Places;
+use crate::show::view::run::{News, news, watch};
+use crate::show::view::screen::Screen;
+use crate::show::view::state::{Act, View};
+use crate::signals::Signals;
+
+/// What the emulation of a terminal understands.
+const KIND: &str = "xterm-256color";
+
+/// Runs the command and shows it until the reader leaves. Gives its exit status; 0 if it has not ended by then.
+///
+/// # Errors
+/// The laboratory itself fails.
+pub fn observe(command: &[OsString], here: &Path, network: &Network, signals: &Signals) -> Result<u8> {
+    let places = Places::of_page([(COMMAND, Vec::new()), (SECOND, Vec::new())].into_iter());
+    let words = command.iter().map(|word| word.to_string_lossy());
+    let mut view = View::new(shell_words::join(words), Model::new(places), None);
+    view.model.terminals.without_shell(COMMAND);
+    view.keyboard = Some(Keyboard::new(&[COMMAND, SECOND]));
+    "The command runs; what you type goes into the second terminal.".clone_into(&mut view.status);
+
+    let (sender, news) = news()?;
+    let (type_in, typed) = channel();
+    let mut screen = Screen::enter()?;
+    std::thread::scope(|scope| {
+        let worker = std::thread::Builder::new()
+            .name("observation".to_owned())
+            .spawn_scoped(scope, move || {
+                let mut teller = Teller { sender, ended: None };
+                let start = Start { command, here, network, kind: KIND };
+                let result = Observation::start(&start, typed, &mut teller)
+                    .and_then(|observation| observation.run(&mut teller, &Signals::none()));
+                match result {
+                    Err(error) if is_broken_pipe(&error) => Ok(teller.ended.unwrap_or(0)),
+                    Err(error) => {
+                        let _ = teller.tell(News::Ended(format!("{error}: Esc, then q leaves")));
+                        Err(error)
+                    }
+                    ended => ended,
+                }
+            })
+            .map_err(|error| Error::of("start a thread for the observation", error))?;
+        let left = watch(&mut view, &mut screen, &news, signals, &mut act(type_in));
+        drop(screen);
+        // Nobody takes the news any more: the observation ends.
+        drop(news);
+        let ended = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        Ok(left?.unwrap_or(ended))
+    })
+}
+
+fn act(type_in: Sender<Typed>) -> impl FnMut(Act) {
+    move |act| {
+        let typed = match act {
+            Act::Line(name, line) => Typed::To(name, line),
+            Act::Press(name, key) => Typed::Key(name, key),
+            Act::Size(name, size) => Typed::Size(name, size),
+            Act::Go | Act::Leave | Act::Interrupt => return,
+        };
+        let _ = type_in.send(typed); // an observation that has ended reads nothing
+    }
+}
+
+/// Tells the view what is observed.
+struct Teller {
+    sender: SyncSender<News>,
+    ended: Option<u8>,
+}
+
+impl Teller {
+    fn tell(&self, news: News) -> io::Result<()> {
+        self.sender.send(news).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+impl Showing for Teller {
+    fn see(&mut self, ordered: Ordered) -> io::Result<()> {
+        self.tell(News::Event(Box::new(ordered)))
+    }
+
+    fn aside(&mut self, text: &str) -> io::Result<()> {
+        self.tell(News::Remark(text.to_owned()))
+    }
+
+    fn overdue(&mut self) -> io::Result<()> {
+        self.tell(News::Nothing)
+    }
+
+    fn ended(&mut self, status: u8) -> io::Result<bool> {
+        if self.ended.replace(status).is_none() {
+            let text = format!("The command has ended with status {status}. Esc, then q leaves.");
+            self.tell(News::Ended(text))?;
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,141 @@
+//! `lab` in a window of its own: a pseudoterminal, and an emulation that shows what a person would see.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, ExitStatus};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use harness::process::BOUND;
+use pty_process::blocking::Pty;
+use rustix::termios::{LocalModes, tcgetattr};
+
+pub struct Window {
+    pub child: Child,
+    pty: Arc<Pty>,
+    bytes: Receiver<Vec<u8>>,
+    parser: vt100::Parser,
+}
+
+impl Window {
+    /// Starts `lab` with these arguments in a window of so many columns and rows.
+    pub fn open(
+        here: &Path,
+        arguments: &[&str],
+        (columns, rows): (u16, u16),
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let (pty, pts) = pty_process::blocking::open().expect("a pseudoterminal");
+        pty.resize(pty_process::Size::new(rows, columns)).expect("a size");
+        let mut lab = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_lab"))
+            .args(arguments)
+            .current_dir(here)
+            .env("TERM", "xterm-256color");
+        for name in ["NO_COLOR", "COLORTERM", "COLORFGBG"] {
+            lab = lab.env_remove(name);
+        }
+        for (name, value) in environment {
+            lab = lab.env(name, value);
+        }
+        let child = lab.spawn(pts).expect("lab starts");
+        let pty = Arc::new(pty);
+        let (sender, bytes) = channel();
+        let reader = Arc::clone(&pty);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(length @ 1..) = (&*reader).read(&mut buffer) {
+                if sender.send(buffer.get(..length).unwrap_or_default().to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        let size = |number: u16| number.try_into().expect("not 0");
+        Self { child, pty, bytes, parser: vt100::Parser::new(size(rows), size(columns), 0) }
+    }
+
+    /// What stands on the screen.
+    pub fn text(&self) -> String {
+        self.parser.screen().contents()
+    }
+
+    pub fn screen(&self) -> &vt100::Screen {
+        self.parser.screen()
+    }
+
+    /// Waits until what is on the screen is so.
+    #[track_caller]
+    pub fn until(&mut self, what: &str, is_so: impl Fn(&vt100::Screen) -> bool) {
+        let deadline = Instant::now() + BOUND;
+        while !is_so(self.parser.screen()) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(bytes) = self.bytes.recv_timeout(left) else {
+                panic!("no {what} in\n{}", self.text());
+            };
+            self.parser.process(&bytes);
+        }
+    }
+
+    /// Waits until this text stands on the screen.
+    #[track_caller]
+    pub fn wait_for(&mut self, text: &str) {
+        self.until(text, |screen| screen.contents().contains(text));
+    }
+
+    /// Waits until the screen is this one, line by line, spaces at line ends apart.
+    #[track_caller]
+    pub fn wait_for_screen(&mut self, expected: &str) {
+        let trimmed = |text: &str| {
+            let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+            lines.join("\n").trim_end().to_owned()
+        };
+        let expected = trimmed(expected);
+        let what = format!("screen like this:\n{expected}\n--- but");
+        self.until(&what, |screen| trimmed(&screen.contents()) == expected);
+    }
+
+    pub fn press(&self, keys: &str) {
+        (&*self.pty).write_all(keys.as_bytes()).expect("the terminal takes keys");
+    }
+
+    pub fn resize(&mut self, (columns, rows): (u16, u16)) {
+        let size = |number: u16| number.try_into().expect("not 0");
+        self.parser.set_size(size(rows), size(columns));
+        self.pty.resize(pty_process::Size::new(rows, columns)).expect("a size");
+    }
+
+    /// Waits for the end; whatever was still written is on the screen then.
+    #[track_caller]
+    pub fn end(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + BOUND;
+        let status = loop {
+            while let Ok(bytes) = self.bytes.recv_timeout(Duration::from_millis(5)) {
+                self.parser.process(&bytes);
+            }
+            if let Some(status) = self.child.try_wait().expect("it is our child") {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "it did not end in time:\n{}", self.text());
+        };
+        while let Ok(bytes) = self.bytes.recv_timeout(Duration::from_millis(100)) {
+            self.parser.process(&bytes);
+        }
+        status
+    }
+
+    /// The window was given back: no second screen, a cursor, lines that are edited and echoed.
+    #[track_caller]
+    pub fn assert_given_back(&self) {
+        let screen = self.parser.screen();
+        assert!(!screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste());
+        let flags = tcgetattr(&*self.pty).expect("a terminal").local_modes;
+        assert!(flags.contains(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG));
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        let _ = self.child.kill(); // it has ended, unless the test has failed
+        let _ = self.child.wait();
+    }
+}
