@@ -124,6 +124,17 @@ impl From<Error> for Stop {
     }
 }
 
+impl Stop {
+    /// The calls on the connection with this client tell of it.
+    #[must_use]
+    pub fn about(self, client: SocketAddr) -> Self {
+        match self {
+            Self::Fault(fault) => Self::Fault(Box::new(Fault { clients: vec![client], ..*fault })),
+            other => other,
+        }
+    }
+}
+
 /// That the program is at fault.
 ///
 /// # Errors

@@ -8,9 +8,10 @@ use crate::kernel;
 use crate::program::Place;
 
 pub mod tcp_echo;
+pub mod tcp_once;
 
 /// Every exercise, in the order of the book.
-pub const ALL: [&Exercise; 1] = [&tcp_echo::EXERCISE];
+pub const ALL: [&Exercise; 2] = [&tcp_once::EXERCISE, &tcp_echo::EXERCISE];
 
 /// Whether somebody listens with TCP at the place, or at every address with its port.
 ///

@@ -1,4 +1,4 @@
-# It listens on every address of the machine, not on loopback alone. Caught by tcp-echo listens.
+# It listens on every address of the machine, not on loopback alone. Caught by tcp-echo listens. Caught by tcp-once listens.
 import socket
 import threading
 

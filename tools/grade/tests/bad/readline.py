@@ -1,4 +1,4 @@
-# It reads whole lines: half a line is not answered. Caught by tcp-echo no-line-end.
+# It reads whole lines: half a line is not answered. Caught by tcp-echo no-line-end. Caught by tcp-once no-line-end.
 import socket
 import threading
 

@@ -1,4 +1,4 @@
-# One client after another: the second waits until the first has left. Caught by tcp-echo five.
+# One client after another: the second waits until the first has left. Caught by tcp-echo five. Caught by tcp-once ends.
 import socket
 
 server = socket.create_server(("127.0.0.1", 6797))

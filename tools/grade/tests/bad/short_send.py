@@ -1,4 +1,4 @@
-# It calls send where sendall is meant, with a time limit that makes send take a part. Caught by tcp-echo while-reading.
+# It calls send where sendall is meant, with a time limit that makes send take a part. Caught by tcp-echo long.
 import socket
 import threading
 

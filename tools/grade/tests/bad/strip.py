@@ -1,4 +1,4 @@
-# It takes the white space off, and the line end with it. Caught by tcp-echo one-line.
+# It takes the white space off, and the line end with it. Caught by tcp-echo one-line. Caught by tcp-once one-line.
 import socket
 import threading
 

@@ -1,4 +1,4 @@
-// It does not wait in send, and does not look how much send took. Caught by tcp-echo while-reading.
+// It does not wait in send, and does not look how much send took. Caught by tcp-echo long.
 #include <arpa/inet.h>
 #include <pthread.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-# A good server that leaves its starter: it forks twice, and begins a session of its own.
+# A good server that leaves its starter: it forks twice, and begins a session of its own. Passes tcp-echo.
 import os
 import socket
 import threading

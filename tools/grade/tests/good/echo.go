@@ -1,4 +1,4 @@
-// A goroutine for each client.
+// A goroutine for each client. Passes tcp-echo.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// node: pipe reads no further than the client takes, and ends with it.
+// node: pipe reads no further than the client takes, and ends with it. Passes tcp-echo.
 const net = require("node:net");
 
 const server = net.createServer({ allowHalfOpen: true }, (connection) => {

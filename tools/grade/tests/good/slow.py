@@ -1,4 +1,4 @@
-# A good server that thinks for 300 ms before each answer.
+# A good server that thinks for 300 ms before each answer. Passes tcp-echo.
 import socket
 import threading
 import time

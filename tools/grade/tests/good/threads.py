@@ -1,4 +1,4 @@
-# A thread for each client.
+# A thread for each client. Passes tcp-echo.
 import os
 import socket
 import threading

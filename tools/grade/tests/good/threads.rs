@@ -1,4 +1,4 @@
-// A thread for each client, with nothing but the standard library.
+// A thread for each client, with nothing but the standard library. Passes tcp-echo.
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 

@@ -1,12 +1,13 @@
 //! Level 5: what goes wrong with one client, or at the start, is said and ends nobody else.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Instant;
 
 use lab::error::Error;
 
 use crate::bench::Bench;
 use crate::check::{Check, Ready};
+use crate::client::Client;
 use crate::explain;
 use crate::fault::{Fault, Judged, fault};
 use crate::page::page;
@@ -80,7 +81,7 @@ fn reset(bench: &mut Bench<'_>) -> Judged {
     bench.settle()?;
     bench.moment = "after a client reset its connection";
     client.reset()?;
-    others_go_on(bench, &mut other)
+    others_go_on(bench, &mut other, client.address)
 }
 
 fn gone(bench: &mut Bench<'_>) -> Judged {
@@ -97,7 +98,7 @@ fn gone(bench: &mut Bench<'_>) -> Judged {
         client.finish();
         Ok(client.reset()?)
     })?;
-    others_go_on(bench, &mut other)
+    others_go_on(bench, &mut other, client.address)
 }
 
 fn reset_before_accept(bench: &mut Bench<'_>) -> Judged {
@@ -106,13 +107,18 @@ fn reset_before_accept(bench: &mut Bench<'_>) -> Judged {
     bench.echo(&mut other, b"another client\n")?;
     bench.settle()?;
     bench.moment = "after a client was gone before it was accepted";
-    bench.frozen(|bench| Ok(bench.connect()?.reset()?))?;
-    others_go_on(bench, &mut other)
+    let gone = bench.frozen(|bench| {
+        let mut client = bench.connect()?;
+        client.reset()?;
+        Ok(client.address)
+    })?;
+    others_go_on(bench, &mut other, gone)
 }
 
-fn others_go_on(bench: &mut Bench<'_>, other: &mut crate::client::Client) -> Judged {
+/// One client is gone; another one, and new ones, go on.
+fn others_go_on(bench: &mut Bench<'_>, other: &mut Client, gone: SocketAddr) -> Judged {
     bench.settle()?;
-    bench.lives()?;
+    bench.lives().map_err(|stop| stop.about(gone))?;
     bench.echo(other, b"the other client goes on\n")?;
     bench.still_serves()
 }

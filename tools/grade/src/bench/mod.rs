@@ -5,26 +5,25 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use lab::error::{Error, Result};
+use lab::error::Result;
 use lab::network;
 use lab::record::call::Call;
 use lab::signals::Signals;
-use nix::poll::{PollFlags, PollTimeout};
 
 use crate::check::{Exercise, Ready};
 use crate::client::Client;
 use crate::explain;
-use crate::fault::{Fault, How, Judged, Stop, fault};
-use crate::kernel::{self, Quiet, Row};
+use crate::fault::{Fault, Judged, Stop, fault};
+
+use crate::kernel::{self, Quiet};
 use crate::program::{Place, Program};
+
+mod talk;
 
 /// The port that parts one and two use.
 pub const PORT: u16 = 6797;
 /// The first port of a client. They are counted, so that a report says the same every time.
 const FIRST_CLIENT: u16 = 40_001;
-
-/// How long one look for something to happen waits, in milliseconds.
-const TICK: u8 = 10;
 
 /// What a network here has otherwise than a machine: back-pressure comes after about 150,000 bytes instead of millions,
 /// and a learner's program may have any port.
@@ -237,246 +236,6 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// The rows of the kernel's table for the connection with this client: the program's end of it.
-    ///
-    /// # Errors
-    /// There is no /proc.
-    pub fn row(&self, client: &Client) -> Result<Option<Row>> {
-        let is_its = |row: &Row| {
-            row.peer.port() == client.address.port() && row.local.port() == self.place.address.port()
-        };
-        Ok(kernel::tcp()?.into_iter().find(is_its))
-    }
-
-    /// How many connections wait to be accepted.
-    ///
-    /// # Errors
-    /// There is no /proc.
-    pub fn waiting(&self) -> Result<u32> {
-        let listens = |row: &Row| row.listens() && row.local.port() == self.place.address.port();
-        Ok(kernel::tcp()?.into_iter().filter(listens).map(|row| row.waiting).sum())
-    }
-
-    /// A new client, connected.
-    ///
-    /// # Errors
-    /// It is refused, or nobody answers.
-    pub fn connect(&mut self) -> Judged<Client> {
-        let from = SocketAddr::from((Ipv4Addr::LOCALHOST, self.next_port));
-        self.next_port += 1;
-        let mut client = Client::begin(from, self.place.address)?;
-        let begun = Instant::now();
-        while !client.is_connected() {
-            self.go_on()?;
-            if begun.elapsed() > self.limits().wait {
-                return Err(explain::no_answer_to_connect(self)?.into());
-            }
-            let _ = client.is_ready(PollFlags::POLLOUT, PollTimeout::from(TICK));
-        }
-        match client.how {
-            How::Open => Ok(client),
-            _ => Err(explain::refused(self)?.into()),
-        }
-    }
-
-    /// Waits until `done`, which looks at the client, and meanwhile reads what comes back. Gives up when the connection
-    /// is over or nothing more will come, which then shows in the client.
-    ///
-    /// # Errors
-    /// The grader has to stop.
-    pub fn wait(&mut self, client: &mut Client, done: impl Fn(&Client) -> bool) -> Judged {
-        self.exchange(client, &[], done).map(|_| ())
-    }
-
-    /// The same, and sends `bytes` meanwhile. Gives how many were taken.
-    fn exchange(
-        &mut self,
-        client: &mut Client,
-        bytes: &[u8],
-        done: impl Fn(&Client) -> bool,
-    ) -> Judged<usize> {
-        let begun = Instant::now();
-        let mut quiet = Quiet::from_now();
-        let mut taken = 0;
-        while client.how == How::Open {
-            self.go_on()?;
-            if client.read() {
-                quiet.moved();
-            }
-            let rest = bytes.get(taken..).unwrap_or_default();
-            if !rest.is_empty() {
-                let now = client.write(rest);
-                taken += now;
-                if now > 0 {
-                    quiet.moved();
-                    continue;
-                }
-            }
-            if taken == bytes.len() && done(client) {
-                break;
-            }
-            let flags =
-                if rest.is_empty() { PollFlags::POLLIN } else { PollFlags::POLLIN | PollFlags::POLLOUT };
-            if client.how != How::Open || client.is_ready(flags, PollTimeout::from(TICK)) {
-                continue;
-            }
-            let Some(program) = &mut self.program else { break };
-            if program.ended().is_some() && !client.read() {
-                client.how = How::Exit;
-            } else if quiet.look(&program.members()) > self.subject.limits.quiet {
-                client.how = How::Silent;
-            } else if begun.elapsed() > self.subject.limits.wait {
-                client.how = How::Slow;
-            }
-        }
-        Ok(taken)
-    }
-
-    /// Sends all of `bytes` and reads what comes back meanwhile.
-    ///
-    /// # Errors
-    /// They are not taken.
-    pub fn send(&mut self, client: &mut Client, bytes: &[u8]) -> Judged {
-        let taken = self.exchange(client, bytes, |_| true)?;
-        if taken == bytes.len() {
-            return Ok(());
-        }
-        // It should have come back all the same.
-        client.sent.extend(bytes.iter().skip(taken));
-        Err(explain::echo(self, client)?.into())
-    }
-
-    /// Waits until everything that the client has sent has come back, and nothing more.
-    ///
-    /// # Errors
-    /// Something else comes back, or less, or more.
-    pub fn comes_back(&mut self, client: &mut Client) -> Judged {
-        self.wait(client, |client| client.got.len() >= client.sent.len())?;
-        if client.got.len() >= client.sent.len() {
-            self.settle()?;
-            client.read();
-        }
-        if client.got == client.sent { Ok(()) } else { Err(explain::echo(self, client)?.into()) }
-    }
-
-    /// Sends `bytes` and waits until all that the client has sent has come back.
-    ///
-    /// # Errors
-    /// As [`Self::send`] and [`Self::comes_back`].
-    pub fn echo(&mut self, client: &mut Client, bytes: &[u8]) -> Judged {
-        self.send(client, bytes)?;
-        self.comes_back(client)
-    }
-
-    /// Sends the end of the stream, and waits until the program has sent all, and then its own end.
-    ///
-    /// # Errors
-    /// Something is missing, or the end does not come, or a reset.
-    pub fn ends_well(&mut self, client: &mut Client) -> Judged {
-        client.finish();
-        self.wait(client, |_| false)?;
-        match client.how {
-            How::End if client.got == client.sent => Ok(()),
-            _ => Err(explain::echo(self, client)?.into()),
-        }
-    }
-
-    /// Waits until the program has taken everything that the client has sent out of the kernel.
-    ///
-    /// # Errors
-    /// It does not.
-    pub fn consumed(&mut self, client: &mut Client) -> Judged {
-        let begun = Instant::now();
-        let mut quiet = Quiet::from_now();
-        while self.row(client)?.is_some_and(|row| row.waiting > 0) || self.waiting()? > 0 {
-            self.go_on()?;
-            client.read();
-            let Some(program) = &mut self.program else { break };
-            let members = program.members();
-            let is_quiet = quiet.look(&members) > self.subject.limits.quiet;
-            if is_quiet || members.is_empty() || begun.elapsed() > self.subject.limits.wait {
-                client.how = if is_quiet { How::Silent } else { How::Slow };
-                return Err(explain::echo(self, client)?.into());
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        Ok(())
-    }
-
-    /// Waits until no thread of the program runs, for a short while only: one that never sleeps is judged by a check of
-    /// its own.
-    ///
-    /// # Errors
-    /// The grader has to stop.
-    pub fn settle(&mut self) -> Judged {
-        let begun = Instant::now();
-        let mut asleep = 0;
-        let mut quiet = Quiet::from_now();
-        let limit = self.subject.limits.wait / if self.restless { 500 } else { 20 };
-        while asleep < 3 {
-            if begun.elapsed() > limit {
-                self.restless = true;
-                break;
-            }
-            self.go_on()?;
-            let Some(program) = &self.program else { break };
-            let members = program.members();
-            let before = quiet.look(&members);
-            asleep = if before.is_zero() || kernel::runs(&members) { 0 } else { asleep + 1 };
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        Ok(())
-    }
-
-    /// Does `work` while the program stands still: everything that clients send meanwhile is there when it goes on.
-    ///
-    /// # Errors
-    /// It does not stand still, or what `work` gives.
-    pub fn frozen<T>(&mut self, work: impl FnOnce(&mut Self) -> Judged<T>) -> Judged<T> {
-        if let Some(program) = &self.program {
-            program.freeze(self.subject.limits.wait)?;
-        }
-        let result = work(self);
-        if let Some(program) = &self.program {
-            program.thaw();
-        }
-        result
-    }
-
-    /// Sends without reading until the kernel takes no more and the program does not move, or `most` bytes were taken.
-    /// Gives how many were.
-    ///
-    /// # Errors
-    /// The grader has to stop.
-    pub fn offer(&mut self, client: &mut Client, bytes: &[u8]) -> Judged<usize> {
-        let mut quiet = Quiet::from_now();
-        let mut last_taken = Instant::now();
-        let mut taken = 0;
-        while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
-            self.go_on()?;
-            let now = client.write(rest);
-            taken += now;
-            if now > 0 {
-                quiet.moved();
-                last_taken = Instant::now();
-                continue;
-            }
-            if client.how != How::Open || client.is_ready(PollFlags::POLLOUT, PollTimeout::from(TICK)) {
-                if client.how != How::Open {
-                    break;
-                }
-                continue;
-            }
-            let Some(program) = &mut self.program else { break };
-            // TCP looks again after 200 ms whether its peer has room: nothing moves for longer only if there is none.
-            let stands = quiet.look(&program.members()) > Duration::from_millis(500);
-            if stands || last_taken.elapsed() > self.subject.limits.quiet {
-                break;
-            }
-        }
-        Ok(taken)
-    }
-
     /// Whether the program has ended; by then the check is over.
     ///
     /// # Errors
@@ -545,10 +304,4 @@ impl<'a> Bench<'a> {
     pub fn fault_on(&self, client: &Client, sentence: impl Into<String>) -> Fault {
         Fault::new(sentence).on(client.address, Some(client.exchange()))
     }
-}
-
-/// An error of a check that has to do with the machine.
-#[must_use]
-pub fn broken(what: &str) -> Error {
-    Error::new(what)
 }

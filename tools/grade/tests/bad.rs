@@ -1,0 +1,182 @@
+//! The known-bad programs: each is caught by the check that is meant for it, and its report is the one that is kept in
+//! tests/reports. `LAB_UPDATE=1` writes those anew.
+
+#![expect(clippy::expect_used, reason = "a test says what it expects by panicking")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use grade::exercise::ALL;
+use regex::Regex;
+use support::{Report, Subject, can_judge, can_trace, each, exercises, judge};
+
+#[test]
+fn each_check_has_a_program_that_it_catches_first() {
+    let subjects = Subject::all("bad");
+    let caught: BTreeSet<(String, String)> =
+        subjects.iter().flat_map(|subject| subject.claims.iter().cloned()).collect();
+    for exercise in ALL {
+        for check in exercise.checks {
+            let claim = (exercise.name.to_owned(), check.id.to_owned());
+            assert!(caught.contains(&claim), "no program in tests/bad is caught by {claim:?}");
+        }
+    }
+    for (exercise, id) in &caught {
+        let Some(exercise) = ALL.iter().find(|known| known.name == exercise) else { continue };
+        assert!(exercise.checks.iter().any(|check| check.id == id), "{} has no check {id}", exercise.name);
+    }
+}
+
+#[test]
+fn every_report_belongs_to_a_program() {
+    let subjects = Subject::all("bad");
+    let known: BTreeSet<PathBuf> = subjects
+        .iter()
+        .flat_map(|subject| subject.claims.iter().map(|(exercise, _)| kept(exercise, subject)))
+        .collect();
+    for exercise in exercises() {
+        let folder = reports().join(exercise);
+        for entry in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+            let file = entry.expect("a file").path();
+            assert!(known.contains(&file), "{}: of which program?", file.display());
+        }
+    }
+}
+
+/// A test for each exercise, so that they can run beside each other.
+macro_rules! caught {
+    ($($test:ident $exercise:literal),* $(,)?) => {
+        $(#[test]
+        fn $test() {
+            caught(stringify!($test), $exercise);
+        })*
+
+        #[test]
+        fn each_exercise_has_such_a_test() {
+            assert_eq!(exercises(), BTreeSet::from([$($exercise),*]));
+        }
+    };
+}
+
+caught! {
+    tcp_once "tcp-once",
+    tcp_echo "tcp-echo",
+}
+
+fn caught(test: &str, exercise: &str) {
+    if !can_judge(test) {
+        return;
+    }
+    let traced = can_trace(test);
+    let subjects: Vec<(Subject, String)> = Subject::all("bad")
+        .into_iter()
+        .flat_map(|subject| {
+            let claims = subject.claims.clone();
+            claims.into_iter().map(move |(exercise, id)| (exercise, (subject.clone(), id)))
+        })
+        .filter_map(|(of, subject)| (of == exercise).then_some(subject))
+        .collect();
+    assert!(!subjects.is_empty(), "{exercise} has no known-bad programs");
+    let complaints = each(&subjects, |(subject, id)| {
+        let Some(report) = judge(exercise, subject, &[]) else { return Ok(()) };
+        as_it_should(exercise, subject, id, &report, traced)
+    });
+    assert!(complaints.is_empty(), "{}", complaints.join("\n\n"));
+}
+
+fn as_it_should(
+    exercise: &str,
+    subject: &Subject,
+    id: &str,
+    report: &Report,
+    traced: bool,
+) -> Result<(), String> {
+    let name = subject.name();
+    let first = report.with("fail").first().cloned();
+    if first.as_deref() != Some(id) || report.code != Some(1) {
+        return Err(format!("{name} should fail {id} first, and fails {first:?}:\n{}", report.text));
+    }
+    if !traced {
+        // Without calls some sentences say less.
+        return Ok(());
+    }
+    let came = steady(subject, &report.text);
+    let file = kept(exercise, subject);
+    if std::env::var_os("LAB_UPDATE").is_some_and(|wish| wish == "1") {
+        fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        fs::write(&file, came).expect("a report is kept");
+        return Ok(());
+    }
+    let page = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    // A checkout may have carriage returns.
+    let page = page.replace("\r\n", "\n");
+    if page == came {
+        return Ok(());
+    }
+    let diff = similar::TextDiff::from_lines(&page, &came);
+    Err(format!("{name}: another report than {}:\n{}", file.display(), diff.unified_diff()))
+}
+
+fn reports() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reports")
+}
+
+fn kept(exercise: &str, subject: &Subject) -> PathBuf {
+    reports().join(exercise).join(format!("{}.txt", subject.name()))
+}
+
+/// The report without what another kernel, another machine or another version of a language has otherwise: how much
+/// the kernel takes at once, how much a busy machine gets done, the calls and the words of an interpreter or a library.
+/// A number is renamed, the same one to the same name.
+fn steady(subject: &Subject, text: &str) -> String {
+    let is_c = subject.file.extension().is_some_and(|extension| extension == "c");
+    let mut lines: Vec<String> = Vec::new();
+    let mut left_out = false;
+    for line in text.lines() {
+        if left_out && line.starts_with("    ") {
+            continue;
+        }
+        left_out = (line.starts_with("  your program's calls") && !is_c)
+            || line.starts_with("  your program said on standard error");
+        lines.push(line.to_owned());
+        if left_out {
+            lines.push("    (...)".to_owned());
+        }
+    }
+    // Bytes around an offset that the kernel has chosen.
+    let far = Regex::new(r#"(?m)^( *(?:sent|came back) +)\.\.\. ".*$"#).expect("a pattern");
+    let caret = Regex::new(r"(?m)^ +\^ byte (\d{4,})$").expect("a pattern");
+    let counted = Regex::new(r"\b\d+ (descriptors|children|of 50 looks)|has \d+ now").expect("a pattern");
+    let text = lines.join("\n") + "\n";
+    let text = far.replace_all(&text, "${1}(...)");
+    let text = caret.replace_all(&text, "(...) ^ byte $1");
+    let text = counted.replace_all(&text, |found: &regex::Captures<'_>| match found.get(1) {
+        Some(what) => format!("N {}", what.as_str()),
+        None => "has N now".to_owned(),
+    });
+    renamed(&text)
+}
+
+/// Numbers of four digits and more that are not ours: the kernel chose them.
+fn renamed(text: &str) -> String {
+    const OURS: [&str; 10] =
+        ["1024", "2000", "6797", "8080", "65536", "200000", "1000000", "4096", "40001", "40002"];
+    let number = Regex::new(r"\d{4,}").expect("a pattern");
+    let mut names: Vec<String> = Vec::new();
+    let is_client = |digits: &str| digits.len() == 5 && digits.starts_with("400");
+    let name = |found: &regex::Captures<'_>| {
+        let digits = &found[0];
+        if OURS.contains(&digits) || is_client(digits) {
+            return digits.to_owned();
+        }
+        let at = names.iter().position(|known| known == digits).unwrap_or_else(|| {
+            names.push(digits.to_owned());
+            names.len() - 1
+        });
+        format!("N{}", at + 1)
+    };
+    number.replace_all(text, name).into_owned()
+}
