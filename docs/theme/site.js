@@ -13,6 +13,18 @@
         document.body.prepend(skip);
     }
 
+    // mdBook's button for the table of contents is a label, which no key reaches.
+    const contents = document.getElementById("mdbook-sidebar-toggle");
+    if (contents) {
+        contents.tabIndex = 0;
+        contents.setAttribute("role", "button");
+        contents.addEventListener("keydown", event => {
+            if (event.key !== "Enter" && event.key !== " ") return;
+            event.preventDefault();
+            contents.click();
+        });
+    }
+
     // Light, dark, and what the system prefers: mdBook's other themes would be the same again.
     for (const name of ["rust", "coal", "ayu"]) document.getElementById("mdbook-theme-" + name)?.parentElement.remove();
     for (const [name, words] of [["default_theme", "As the system"], ["navy", "Dark"]]) {
@@ -21,7 +33,7 @@
     }
 
     // What scrolls sideways can be reached and named without a mouse; what does not is no stop on the way.
-    const wide = document.querySelectorAll(".block pre, .source pre, .table-wrapper");
+    const wide = document.querySelectorAll("pre.wide, .source pre, .table-wrapper");
     const stops = () => {
         for (const box of wide) {
             if (box.scrollWidth > box.clientWidth) {

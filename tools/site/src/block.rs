@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use lab::book::block::{Console, Input, Kind};
+use lab::book::block::{Console, Input, Kind, Unchecked};
 use lab::book::excerpt;
 use lab::book::label::{Label, Role};
 use pulldown_cmark_escape::{escape_html, escape_html_body_text};
@@ -26,11 +26,10 @@ pub fn html(files: &mut Files, language: &str, kind: &Kind, lines: &[String]) ->
         _ => String::new(),
     };
     let body = match kind {
-        Kind::Excerpt { .. } => code(language, lines),
+        Kind::Excerpt { .. } | Kind::Unchecked(Unchecked::Language(_)) => code(language, lines),
         Kind::Console(console) => listing(&columns::narrow(console, lines), &typed(console, lines)),
-        _ if label.role == Role::Figure || language != "console" && label.role == Role::NotRun => {
-            code("nohighlight", lines)
-        }
+        // What has its own shape keeps it.
+        Kind::Unchecked(Unchecked::Figure) => code("nohighlight", lines),
         _ => listing(lines, &commands(lines)),
     };
     // Two pieces of HTML with an empty line between them: `<pre>` may then have empty lines in it.
@@ -63,7 +62,11 @@ fn excerpt(files: &mut Files, file: &str, region: Option<&str>) -> Result<String
 /// The lines as a program, to be coloured by its language.
 fn code(language: &str, lines: &[String]) -> String {
     let class = if language == "nohighlight" { language.to_owned() } else { format!("language-{language}") };
-    format!("<pre><code class=\"{}\">{}\n</code></pre>", attribute(&class), text(&lines.join("\n")))
+    format!(
+        "<pre class=\"wide\"><code class=\"{}\">{}\n</code></pre>",
+        attribute(&class),
+        text(&lines.join("\n"))
+    )
 }
 
 /// The lines one by one: a long one goes on further to the right, below itself.

@@ -51,13 +51,16 @@ impl Files {
     }
 
     /// Where `file`, or a folder, is read, and in it these lines (from 1, the last one included), as a link from a page
-    /// of the book. From now on it is [`shown`](Self::shown), if that is on the site.
+    /// of the book. From now on it is among those that [are shown](Self::shown).
     ///
     /// # Errors
     /// It is not there.
     pub fn address(&mut self, file: &Path, lines: Option<(usize, usize)>) -> Result<String> {
         let path = self.root.join(file);
         let is_folder = path.metadata().with_context(|| format!("open {}", file.display()))?.is_dir();
+        if !is_folder {
+            self.shown.insert(file.to_owned());
+        }
         if let Some(repository) = &self.repository {
             let anchor = lines.map(|(first, last)| format!("#L{first}-L{last}")).unwrap_or_default();
             let kind = if is_folder { "tree" } else { "blob" };
@@ -76,23 +79,30 @@ impl Files {
             }
             return Ok(format!("source/index.md#{}", slug(file)));
         }
-        self.shown.insert(file.to_owned());
         let anchor = lines.map(|(first, _)| format!("#L{first}")).unwrap_or_default();
         Ok(format!("{}{anchor}", page_of(file).display()))
     }
 
-    /// The files that have a page of their own on the site, in order.
+    /// Whether the files are read on pages of the site.
+    #[must_use]
+    pub fn are_here(&self) -> bool {
+        self.repository.is_none()
+    }
+
+    /// The files that pages refer to, in order.
     pub fn shown(&self) -> impl Iterator<Item = &Path> {
         self.shown.iter().map(PathBuf::as_path)
     }
 
     /// The list of these files, folder by folder.
-    #[must_use]
-    pub fn list(&self) -> String {
+    ///
+    /// # Errors
+    /// One is not there.
+    pub fn list(&mut self) -> Result<String> {
         let mut list =
             String::from("# The files\n\nThe files of this repository that the pages quote or link.\n");
         let mut folder = None;
-        for file in &self.shown {
+        for file in &self.shown.clone() {
             if folder != Some(file.parent()) {
                 folder = Some(file.parent());
                 let name = file.parent().filter(|parent| *parent != Path::new(""));
@@ -102,11 +112,10 @@ impl Files {
                 let _ = write!(list, "\n## {name} {{#{id}}}\n\n");
             }
             let name = file.file_name().unwrap_or_default().to_string_lossy();
-            let page = page_of(file);
-            let page = page.strip_prefix("source").unwrap_or(&page);
-            let _ = writeln!(list, "- [{name}]({})", page.display());
+            let address = self.address(file, None)?;
+            let _ = writeln!(list, "- [{name}]({})", address.strip_prefix("source/").unwrap_or(&address));
         }
-        list
+        Ok(list)
     }
 
     /// The page of one of these files: its lines, each with its number to link to.

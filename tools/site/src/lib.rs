@@ -38,24 +38,19 @@ pub fn rewrite(from: &PreprocessorContext, mut book: Book) -> Result<Book> {
     if let Some(fault) = faults.into_iter().next() {
         return Err(fault);
     }
-    if let Some(sources) = sources(&files)? {
-        book.items.push(BookItem::Chapter(sources));
-    }
+    book.items.push(BookItem::Chapter(sources(&mut files)?));
     Ok(book)
 }
 
-/// The page that lists the files, above a page for each.
-fn sources(files: &Files) -> Result<Option<Chapter>> {
-    if files.shown().next().is_none() {
-        return Ok(None);
-    }
+/// The page that lists the files, above a page for each if they are shown here.
+fn sources(files: &mut Files) -> Result<Chapter> {
     let title = "The files";
-    let mut list = Chapter::new(title, files.list(), Path::new("source/index.md"), Vec::new());
-    for file in files.shown() {
+    let mut list = Chapter::new(title, files.list()?, Path::new("source/index.md"), Vec::new());
+    for file in files.shown().filter(|_| files.are_here()) {
         let name = file.to_string_lossy();
         let page = files::page_of(file);
         let shown = Chapter::new(&name, files.render(file)?, page, vec![title.to_owned()]);
         list.sub_items.push(BookItem::Chapter(shown));
     }
-    Ok(Some(list))
+    Ok(list)
 }

@@ -10,7 +10,7 @@ use lab::book::page::LineNumbers;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 use crate::files::Files;
-use crate::{block, picture};
+use crate::{block, picture, reference};
 
 /// The page `page`, relative to the folder of the book.
 ///
@@ -63,6 +63,9 @@ pub fn rewrite(files: &mut Files, page: &Path, source: &str) -> Result<String> {
     edits.sort_by_key(|(range, _)| range.start);
     for (range, html) in edits.into_iter().rev() {
         rewritten.replace_range(range, &html);
+    }
+    if reference::is_list(page) {
+        rewritten = format!("<div class=\"rows\">\n\n{rewritten}\n\n</div>\n");
     }
     rewritten.push_str(&footer(files, page)?);
     Ok(rewritten)

@@ -154,6 +154,12 @@ fn pattern(pattern: &str) -> Regex {
     Regex::new(pattern).expect("a constant pattern")
 }
 
+/// Whether the tables of a page are lists, to be read row by row: those of the reference, and that of the parts.
+#[must_use]
+pub fn is_list(page: &Path) -> bool {
+    page == Path::new("README.md") || BEHIND.iter().any(|name| page == Path::new(name))
+}
+
 impl Book {
     /// Reads the pages that the table of contents of the workspace in `root` lists, in its order.
     ///

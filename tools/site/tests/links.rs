@@ -52,10 +52,9 @@ fn files(site: &Path) -> Result<BTreeMap<PathBuf, BTreeSet<String>>> {
     Ok(files)
 }
 
-#[test]
-fn every_link_of_the_site_leads_somewhere() -> Result<()> {
-    let Some(site) = Site::build("the links of the built site")? else { return Ok(()) };
-    let files = files(site.path())?;
+/// The links of the site that lead nowhere, and how many were followed.
+fn broken(site: &Path) -> Result<(BTreeSet<String>, usize)> {
+    let files = files(site)?;
     let leads = |page: &Path, link: &str| {
         let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
         let file = if path.is_empty() { Some(page.to_owned()) } else { inside(&page.with_file_name(path)) };
@@ -69,7 +68,7 @@ fn every_link_of_the_site_leads_somewhere() -> Result<()> {
         if page == Path::new("404.html") {
             continue;
         }
-        let html = std::fs::read_to_string(site.path().join(page))?;
+        let html = std::fs::read_to_string(site.join(page))?;
         for link in attributes(&html, "href").chain(attributes(&html, "src")) {
             if link.contains("://") || link.starts_with("data:") {
                 continue; // somebody else's, or here itself
@@ -80,7 +79,25 @@ fn every_link_of_the_site_leads_somewhere() -> Result<()> {
             }
         }
     }
+    Ok((broken, followed))
+}
+
+#[test]
+fn every_link_of_the_site_leads_somewhere() -> Result<()> {
+    let Some(site) = Site::build("the links of the built site")? else { return Ok(()) };
+    let (broken, followed) = broken(site.path())?;
     assert!(followed > 1000, "only {followed} links were found");
     assert!(broken.is_empty(), "broken links:\n{}", Vec::from_iter(broken).join("\n"));
+    Ok(())
+}
+
+#[test]
+fn a_dead_link_is_found() -> Result<()> {
+    let book = support::book("# A\n\n[there](b.md) [here](#a) [nowhere](#b) [p](https://example.org)\n")?;
+    let Some(site) = Site::of(&book.path().join("docs"), "a dead link")? else { return Ok(()) };
+    let (broken, _) = broken(site.path())?;
+    // The first page is there under its own name and as the first one; and once more on the page of all.
+    let pages: BTreeSet<&str> = broken.iter().filter_map(|fault| Some(fault.split_once(": ")?.1)).collect();
+    assert_eq!(pages, BTreeSet::from(["#b", "b.html"]), "{broken:?}");
     Ok(())
 }

@@ -1,24 +1,117 @@
-//! The site in a browser, as a reader has it before them.
+//! The site in a browser, as a reader has it before them: on a wide screen and on a phone, in light and in dark.
 
 mod support;
 
+use harness::missing::Missing;
+use harness::process::not_checked;
 use support::Site;
-use support::browser::{Browser, Result};
+use support::browser::{Browser, Page, Result};
 
 const WHAT: &str = "the site in a browser";
 
-#[test]
-fn no_page_complains_or_asks_another_machine() -> Result<()> {
-    let Some(site) = Site::build(WHAT)? else { return Ok(()) };
-    let Some(browser) = Browser::start(WHAT)? else { return Ok(()) };
-    let page = browser.page(1280, "light")?;
-    let mut complaints = Vec::new();
-    for path in site.pages()? {
-        page.open(&path, "")?;
-        for complaint in page.complaints()? {
-            complaints.push(format!("{}: {complaint}", path.display()));
+/// Each width that a reader may have, in each colour scheme.
+const LOOKS: [(u32, &str); 4] = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")];
+
+/// Where `.ci/prepare` puts axe-core.
+const AXE: &str = "/usr/local/lib/node_modules/axe-core/axe.min.js";
+
+/// What is wider than its place without saying so: neither scrolls it, nor can one reach it. Gives a list of names.
+const CUT_OFF: &str = r"(() => {
+    const page = document.documentElement;
+    const wide = [];
+    if (page.scrollWidth > page.clientWidth) wide.push(`the page is ${page.scrollWidth} pixels wide`);
+    for (const box of document.querySelectorAll('main *')) {
+        if (box.closest('details:not([open])') || box.scrollWidth <= box.clientWidth + 1 || box.clientWidth === 0) continue;
+        const style = getComputedStyle(box);
+        if (style.display === 'inline' || style.overflowX === 'visible') continue;
+        const shade = style.backgroundImage.includes('gradient');
+        if (style.overflowX !== 'auto' || box.tabIndex !== 0 || !shade) {
+            wide.push(`${box.tagName} ${box.className} ${style.overflowX}: ${box.textContent.slice(0, 60)}`);
         }
     }
-    assert!(complaints.is_empty(), "{complaints:#?}");
+    return wide;
+})()";
+
+/// On a wide screen only this may be wider than its place: drawings, and files on pages of their own.
+const SCROLLS: &str = r"Array.from(document.querySelectorAll('main .block pre, main .table-wrapper'))
+    .filter(box => !box.closest('.figure') && box.scrollWidth > box.clientWidth + 1)
+    .map(box => box.textContent.slice(0, 100))";
+
+/// What axe-core finds against WCAG 2.1 AA, sentence by sentence. Every page has the same colours, so that contrast, which
+/// takes long, is asked of a few that have all of them.
+const VIOLATIONS: &str = r"axe.run(document, {
+        runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'],
+        resultTypes: ['violations'],
+        rules: { 'color-contrast': { enabled: CONTRAST } },
+    })
+    .then(found => found.violations.flatMap(violation => violation.nodes.slice(0, 3).map(node =>
+        `${violation.id}: ${node.target.join(' ')}: ${node.failureSummary}`)))";
+
+#[test]
+fn no_page_complains_asks_another_machine_or_hides_what_it_says() -> Result<()> {
+    let Some((site, browser)) = site_and_browser()? else { return Ok(()) };
+    let page = browser.page(1280, "light")?;
+    let mut faults = Vec::new();
+    for path in site.pages()? {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        page.open(&path, "")?;
+        page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")?;
+        for (width, scheme) in LOOKS {
+            page.look(width, scheme)?;
+            // The page has heard of it, and is laid out anew.
+            page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")?;
+            let mut found = list(&page, CUT_OFF)?;
+            if width == 1280 {
+                found.extend(list(&page, SCROLLS)?);
+            }
+            found.extend(page.complaints()?);
+            faults.extend(found.into_iter().map(|fault| format!("{name}, {width}, {scheme}: {fault}")));
+            page.shot(&format!("{name}-{width}-{scheme}"))?;
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
     Ok(())
+}
+
+#[test]
+fn axe_finds_nothing_against_wcag_aa() -> Result<()> {
+    let Ok(axe) = std::fs::read_to_string(AXE) else {
+        let missing =
+            Missing { what: format!("no {AXE}"), remedy: Some(".ci/prepare installs it".to_owned()) };
+        return Ok(not_checked("the site with axe-core", missing)?);
+    };
+    let Some((site, browser)) = site_and_browser()? else { return Ok(()) };
+    let page = browser.page(1280, "light")?;
+    let mut faults = Vec::new();
+    let mut pages = site.pages()?;
+    pages.extend(
+        ["source/index.html", "source/part-one-server/src/main.rs.html"].map(|file| site.path().join(file)),
+    );
+    for path in pages {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let all = ["index.html", "main.rs.html", "part-five-time.html", "part-eight.html", "errors.html"]
+            .contains(&&*name);
+        for (width, scheme) in LOOKS.into_iter().take(if all { LOOKS.len() } else { 1 }) {
+            page.look(width, scheme)?;
+            page.open(&path, "")?;
+            page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")?;
+            page.evaluate(&axe)?;
+            let found = list(&page, &VIOLATIONS.replace("CONTRAST", if all { "true" } else { "false" }))?;
+            faults.extend(found.into_iter().map(|fault| format!("{name}, {width}, {scheme}: {fault}")));
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+    Ok(())
+}
+
+fn site_and_browser() -> Result<Option<(Site, Browser)>> {
+    let Some(site) = Site::build(WHAT)? else { return Ok(None) };
+    Ok(Browser::start(WHAT)?.map(|browser| (site, browser)))
+}
+
+/// The strings that a JavaScript expression gives.
+fn list(page: &Page<'_>, expression: &str) -> Result<Vec<String>> {
+    let value = page.evaluate(expression)?;
+    let strings = value.as_array().ok_or("not a list")?.iter();
+    Ok(strings.map(|string| string.as_str().unwrap_or_default().to_owned()).collect())
 }

@@ -67,3 +67,20 @@ impl Site {
         Ok(pages)
     }
 }
+
+/// A workspace whose book has this one page, with the settings of our own.
+pub fn book(page: &str) -> Result<TempDir> {
+    let folder = harness::folder::tempdir()?;
+    let docs = folder.path().join("docs");
+    std::fs::create_dir_all(docs.join("theme"))?;
+    std::fs::copy(root().join("docs/book.toml"), docs.join("book.toml"))?;
+    for entry in root().join("docs/theme").read_dir()? {
+        let path = entry?.path();
+        if path.is_file() {
+            std::fs::copy(&path, docs.join("theme").join(path.file_name().unwrap_or_default()))?;
+        }
+    }
+    std::fs::write(docs.join("SUMMARY.md"), "# Summary\n\n- [A page](a.md)\n")?;
+    std::fs::write(docs.join("a.md"), page)?;
+    Ok(folder)
+}
