@@ -1,5 +1,6 @@
 //! One block as HTML: its label, and its lines. What is typed is told from what appears.
 
+use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
@@ -10,6 +11,9 @@ use pulldown_cmark_escape::{escape_html, escape_html_body_text};
 
 use crate::columns;
 use crate::files::Files;
+
+/// What stands before a command.
+const PROMPT: &str = "$ ";
 
 /// The block with these lines.
 ///
@@ -69,50 +73,53 @@ fn code(language: &str, lines: &[String]) -> String {
     )
 }
 
-/// The lines one by one: a long one goes on further to the right, below itself.
-fn listing(lines: &[String], typed: &[bool]) -> String {
+/// The lines one by one: a long one goes on further to the right, below itself. Of each, as many bytes as `typed` says
+/// are what somebody typed.
+fn listing(lines: &[String], typed: &[usize]) -> String {
     let mut html = String::from("<pre><code class=\"nohighlight\">");
-    for (index, line) in lines.iter().enumerate() {
-        let shown = match (typed.get(index), line.strip_prefix("$ ")) {
-            (Some(true), Some(command)) => {
-                format!(
-                    "<span class=\"line typed\"><span class=\"prompt\">$ </span><kbd>{}</kbd>\n</span>",
-                    text(command)
-                )
+    for (line, typed) in lines.iter().zip(typed) {
+        let (keys, shown) = line.split_at_checked(*typed).unwrap_or(("", line));
+        let (prompt, keys) = keys.strip_prefix(PROMPT).map_or(("", keys), |command| (PROMPT, command));
+        html.push_str(if *typed > 0 { "<span class=\"line typed\">" } else { "<span class=\"line\">" });
+        let key = if keys.starts_with('^') && keys.len() == 2 { " class=\"key\"" } else { "" };
+        for (tag, class, piece) in [("span", " class=\"prompt\"", prompt), ("kbd", key, keys)] {
+            if !piece.is_empty() {
+                let _ = write!(html, "<{tag}{class}>{}</{tag}>", text(piece)); // a String takes everything
             }
-            (Some(true), None) => format!("<span class=\"line typed\"><kbd>{}</kbd>\n</span>", text(line)),
-            _ => format!("<span class=\"line\">{}\n</span>", text(line)),
-        };
-        html.push_str(&shown);
+        }
+        html.push_str(&text(shown));
+        html.push_str("\n</span>");
     }
     html.push_str("</code></pre>");
     html
 }
 
-/// Which lines of a terminal are typed: commands, and the echo of what is typed into a program.
-fn typed(console: &Console, lines: &[String]) -> Vec<bool> {
+/// How much of each line of a terminal is typed: a command, or the echo of what is typed into a program. A key such as
+/// `^C` has no line of its own: what the program says stands right behind it.
+fn typed(console: &Console, lines: &[String]) -> Vec<usize> {
     let mut typed = commands(lines);
     for step in &console.steps {
-        let echo = match &step.input {
-            Input::Text(text) => text.clone(),
-            Input::Control(key) => format!("^{}", char::from(key | 0x40)),
+        let (echo, is_key) = match &step.input {
+            Input::Text(text) => (text.clone(), false),
+            Input::Control(key) => (format!("^{}", char::from(key | 0x40)), true),
             Input::Nothing | Input::Command(_) => continue,
         };
-        let first = step.expected.clone().find(|index| lines.get(*index) == Some(&echo));
+        let is_echo = |line: &String| *line == echo || is_key && line.starts_with(&echo);
+        let first = step.expected.clone().find(|index| lines.get(*index).is_some_and(is_echo));
         if let Some(typed) = first.and_then(|index| typed.get_mut(index)) {
-            *typed = true;
+            *typed = echo.len();
         }
     }
     typed
 }
 
-fn commands(lines: &[String]) -> Vec<bool> {
-    lines.iter().map(|line| line.starts_with("$ ")).collect()
+fn commands(lines: &[String]) -> Vec<usize> {
+    lines.iter().map(|line| if line.starts_with(PROMPT) { line.len() } else { 0 }).collect()
 }
 
 fn text(plain: &str) -> String {
     let mut html = String::new();
-    let _ = escape_html_body_text(&mut html, plain); // a String takes everything
+    let _ = escape_html_body_text(&mut html, plain);
     html
 }
 

@@ -6,6 +6,9 @@ use lab::book::block::{Console, Input};
 /// What stands between two columns.
 const GAP: &str = "  ";
 
+/// With what a row begins: the states that most sockets are in.
+const STATES: [&str; 7] = ["LISTEN ", "ESTAB ", "SYN-", "FIN-WAIT-", "CLOSE-WAIT ", "TIME-WAIT ", "UNCONN "];
+
 /// The lines of a terminal, where those that `ss` printed are set anew.
 #[must_use]
 pub fn narrow(console: &Console, lines: &[String]) -> Vec<String> {
@@ -13,7 +16,9 @@ pub fn narrow(console: &Console, lines: &[String]) -> Vec<String> {
     for step in &console.steps {
         let Input::Command(command) = &step.input else { continue };
         let is_ss = command.split(|c: char| !c.is_alphanumeric() && c != '-').any(|word| word == "ss");
-        if let (true, Some(rows)) = (is_ss, narrow.get_mut(step.expected.clone())) {
+        let Some(rows) = narrow.get_mut(step.expected.clone()) else { continue };
+        // A page may call it by another name, but a row begins as it does.
+        if is_ss || rows.iter().any(|row| STATES.iter().any(|state| row.starts_with(state))) {
             table(rows);
         }
     }
@@ -111,6 +116,12 @@ mod tests {
                 "u_str  LISTEN  0       1       /tmp/part-three.sock 4711  * 0",
             ]
         );
+    }
+
+    #[test]
+    fn a_row_is_known_by_its_state() {
+        let lines = ["$ look 127.0.0.1:40000", "LISTEN     0      1         127.0.0.1:6797       0.0.0.0:*"];
+        assert_eq!(set(&lines), [lines[0], "LISTEN  0  1  127.0.0.1:6797  0.0.0.0:*"]);
     }
 
     #[test]

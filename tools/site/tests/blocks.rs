@@ -26,13 +26,15 @@ fn a_block_that_nobody_understands_ends_the_build() {
 
 #[test]
 fn a_terminal_has_its_name_and_what_is_typed_stands_out() -> Result<()> {
-    let page = "# A\n\n1. First\n\n   ```console client type=\"<b>\"\n   <b>\n   out\n\n   $ ls\n   ```\n";
+    let page = "# A\n\n1. First\n\n   ```console client type=\"<b>\"\n   <b>\n   out\n\n   $ ls\n   ```\n\n\
+                ```console server type=\"^C\"\n^CStopped\n```\n";
     let Some(html) = built(page)? else { return Ok(()) };
     for piece in [
         "<figure class=\"block client\">",
         "<span class=\"mark\" aria-hidden=\"true\">●</span> <span class=\"words\">client</span>",
         "<span class=\"line typed\"><kbd>&lt;b&gt;</kbd>\n</span><span class=\"line\">out\n</span><span class=\"line\">\n</span>",
         "<span class=\"line typed\"><span class=\"prompt\">$ </span><kbd>ls</kbd>\n</span></code></pre>",
+        "<span class=\"line typed\"><kbd class=\"key\">^C</kbd>Stopped\n</span>",
     ] {
         assert!(html.contains(piece), "{piece} is not in {html}");
     }

@@ -69,7 +69,8 @@ fn broken(site: &Path) -> Result<(BTreeSet<String>, usize)> {
             continue;
         }
         let html = std::fs::read_to_string(site.join(page))?;
-        for link in attributes(&html, "href").chain(attributes(&html, "src")) {
+        let card = attributes(&html, "content").filter(|value| value.contains("card."));
+        for link in attributes(&html, "href").chain(attributes(&html, "src")).chain(card) {
             if link.contains("://") || link.starts_with("data:") {
                 continue; // somebody else's, or here itself
             }
