@@ -54,13 +54,13 @@ function player(figure) {
   grid.style.setProperty('--rows', rows.length);
   const width = `var(--program) var(--kernel)${' var(--gap) var(--kernel) var(--program)'.repeat(ends.length - 1)}`;
   for (const part of [names, grid]) part.style.gridTemplateColumns = width;
-  const states = ends.map(() => make('div', { className: 'states' }));
+  const bands = [], states = ends.map(() => make('div', { className: 'states' }));
   ends.forEach((end, at) => {
     const side = at ? 'right' : 'left';
     const place = (what, node) => { node.style.gridArea = `1 / ${column[at][what]}`; names.append(node); };
     place('program', make('div', { className: `name ${side} ${colour(at)}` }, make('b', {}, end.name), span('sub', end.program)));
     place('kernel', make('div', { className: `name ${colour(at)}` }, make('b', {}, 'kernel'), states[at]));
-    const band = make('div', { className: `band ${colour(at)}` }); band.style.gridColumn = column[at].kernel; grid.append(band);
+    const band = make('div', { className: `band ${colour(at)}` }); band.style.gridColumn = column[at].kernel; grid.append(band); bands.push(band);
   });
   if (about.size && ends.length > 1) { const wire = make('div', { className: 'name wire' }, make('b', {}, 'network')); wire.style.gridArea = '1 / 3'; names.append(wire); }
   const later = [], bars = [], buttons = [];
@@ -79,7 +79,7 @@ function player(figure) {
       const alone = row.to == null || row.to === row.end, to = alone ? (row.end ? row.end - 1 : 1) : row.to, far = Math.abs(to - row.end) > 1;
       const [flags, size] = row.label.split(/ (?=\d+ B$)/);
       if (ends[to]) put(make('div', { className: `packet ${to > row.end ? 'to-right' : 'to-left'}${far ? ' far' : ''}` }, span('label', flags, size ? span('size', ' ' + size.slice(0, -2), span('unit', ' B')) : null)), at, across(row.end, to));
-      if (cause && cause.kind === 'call' && cause.end === row.end) put(make('div', { className: `cause ${look}` }), row.cause, where.kernel, at);
+      if (cause && cause.kind === 'call' && cause.end === row.end) put(make('div', { className: `cause ${look}${row.end && to > row.end ? ' same' : ''}` }), row.cause, where.kernel, at);
     } else if (where == null) {
       put(make('div', { className: 'table' }, span('', row.label)), at, `2 / ${ends.length > 1 ? 3 * ends.length - 1 : 3}`);
     } else if (row.kind === 'call' || row.kind === 'return') {
@@ -91,14 +91,16 @@ function player(figure) {
         if (woke < row.until) put(make('div', { className: `runs ${look}` }), woke, where.program, row.until);
       }
       if (cause && cause.kind === 'packet') {
-        if (row.kind === 'return') put(make('div', { className: `woke ${look}` }), row.cause, where.kernel); else put(make('div', { className: `taken ${look}` }), row.cause, where.kernel, at);
+        // In the middle, what comes from the right comes to the program's own side.
+        const from = row.end && cause.end > row.end ? ' same' : '';
+        if (row.kind === 'return') put(make('div', { className: `woke ${look}${from}` }), row.cause, where.kernel); else put(make('div', { className: `taken ${look}${from}` }), row.cause, where.kernel, at);
       } else if (cause && cause.end !== row.end) {
         const [a, b] = [cause.end, row.end].sort();
         put(make('div', { className: `passed ${look}` }, span('label', `${cause.result} B`)), row.cause, `${column[a].kernel} / ${column[b].kernel + 1}`);
       }
     } else {
       const more = row.lines && row.lines.length > 1 ? ` (+${row.lines.length - 1})` : '';
-      put(make('div', { className: `text ${look} ${row.kind}` }, span('label', row.label), more), at, where.program);
+      put(make('div', { className: `text ${look} says-${row.kind}` }, span('label', row.label), more), at, where.program);
     }
     for (const change of row.sockets || []) if (change.fresh) {
       const end = sockets[change.socket].end;
@@ -221,7 +223,8 @@ function player(figure) {
     for (const { screen } of terminals) screen.scrollTop = screen.scrollHeight;
     const spoke = lines.filter(([at]) => at <= step).reduce((found, line) => !found || line[0] >= found[0] ? line : found, null);
     show(row.end != null && row.kind !== 'packet' ? row.end : spoke ? spoke[2] : 0);
-    lanes.scrollTo({ top: names.offsetHeight + (step + .5) * buttons[0].offsetHeight - (lanes.clientHeight + names.offsetHeight) / 2, behavior: still.matches || !fresh ? 'auto' : 'smooth' });
+    const band = bands[row.end ?? 0], middle = row.end == null ? 0 : band.offsetLeft + band.offsetWidth / 2 - lanes.clientWidth / 2;
+    lanes.scrollTo({ left: middle, top: names.offsetHeight + (step + .5) * buttons[0].offsetHeight - (lanes.clientHeight + names.offsetHeight) / 2, behavior: still.matches || !fresh ? 'auto' : 'smooth' });
     slider.value = step + 1; slider.setAttribute('aria-valuetext', `Step ${step + 1}: ${row.label}`);
     count.replaceChildren(make('b', {}, `${step + 1}`), ` of ${rows.length}`);
     const tag = row.kind === 'packet' ? `${ends[row.end].name}${row.to == null ? '' : ' → ' + ends[row.to].name}` : row.end == null ? 'kernel' : ends[row.end].name;

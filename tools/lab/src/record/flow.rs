@@ -41,6 +41,8 @@ pub(crate) struct Flows {
     connects: HashMap<SocketAddr, VecDeque<Moment>>,
     /// Calls that sent a datagram: from which port, where it was known already, and to whom.
     sends: VecDeque<(Option<u16>, SocketAddr, Moment)>,
+    /// By process and descriptor: the peer of a connected socket of datagrams, of which strace does not tell.
+    peers: HashMap<(u32, i32), SocketAddr>,
     /// The last datagram of each way: what an ICMP message is about.
     sent: HashMap<Way, Moment>,
 }
@@ -173,6 +175,10 @@ impl Flows {
     pub(crate) fn begun(&mut self, call: &Call, me: Moment) {
         if call.name == "connect" {
             if let Some(to) = address(&call.arguments) {
+                if let Some(on) = call.on.as_ref().filter(|on| on.kind == Kind::Udp) {
+                    self.peers.insert((call.process, on.number), to);
+                    return;
+                }
                 let waiting = self.connects.entry(to).or_default();
                 waiting.push_back(me);
                 if waiting.len() > KEPT {
@@ -196,8 +202,9 @@ impl Flows {
                 }
             }
             _ if on.kind == Kind::Udp => {
-                if let Some(to) = address(&call.arguments).or(on.peer.map(canonical)).filter(|_| call.sends())
-                {
+                let connected = || self.peers.get(&(call.process, on.number)).copied();
+                let to = address(&call.arguments).or(on.peer.map(canonical)).or_else(connected);
+                if let Some(to) = to.filter(|_| call.sends()) {
                     self.sends.push_back((on.local.map(|local| local.port()), to, me));
                     if self.sends.len() > KEPT {
                         self.sends.pop_front();

@@ -201,8 +201,10 @@ impl Drawing<'_> {
         let (start, end) = (y(cause), y(at));
         match (before.kind, row.kind) {
             (Kind::Call, Kind::Packet) => {
-                let inner = if lane.is_left { lane.right - 3.0 } else { lane.left + 3.0 };
+                let goes_right = self.lane(row.to).map_or(lane.is_left, |to| to.left > lane.left);
+                let inner = if goes_right { lane.right - 3.0 } else { lane.left + 3.0 };
                 let turn = if lane.is_left { inner - 6.0 } else { inner + 6.0 };
+                let turn = if goes_right == lane.is_left { turn } else { inner };
                 let (edge, colour) = (from.out(0.0), from.colour);
                 let corner = start + 6.0;
                 self.add(format_args!(
@@ -212,7 +214,7 @@ impl Drawing<'_> {
             (_, Kind::Return | Kind::Call) => {
                 // From where the packet arrived, or from the other program's call, to this program.
                 let source = match self.lane(before.to) {
-                    Some(receiver) if receiver.is_left => receiver.right,
+                    Some(receiver) if from.left > receiver.left => receiver.right,
                     Some(receiver) => receiver.left,
                     None => from.out(0.0),
                 };

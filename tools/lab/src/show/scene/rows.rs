@@ -240,7 +240,8 @@ pub(super) fn link(drafts: &mut [Draft<'_>], recording: &Recording) {
                 Kind::Return => {
                     began = place(&first.number);
                     // Of a connect: the packet just before it.
-                    cause = own.or_else(|| at.checked_sub(1)).filter(|_| draft.call().is_some());
+                    let is_answered = draft.call().is_some_and(|call| call.name == "connect");
+                    cause = own.or_else(|| at.checked_sub(1).filter(|_| is_answered));
                     taker = cause;
                 }
                 Kind::Call if first.what.is_unfinished() => until = Some(last),

@@ -216,6 +216,7 @@ fn called(call: &Call, draft: &Draft<'_>) -> String {
                 _ if waits => format!("asks for bytes with {}; there are none, so it waits", call.name),
                 0 if stream => "gets 0 bytes: the other end will send no more".to_owned(),
                 _ if is_return => format!("gets {}{with}", bytes(number)),
+                1 => format!("asks for bytes and gets 1 byte that was there already{with}"),
                 _ => format!("asks for bytes and gets {} that were there already{with}", bytes(number)),
             }
         }
