@@ -235,13 +235,11 @@ impl Recording {
             }
         }
         for socket in &mut self.sockets {
-            let before = socket.states.iter().rposition(|(_, number)| !new.contains_key(number));
-            // The state in which the section found it has no event of its own.
-            let kept = socket.states.split_off(before.unwrap_or(0));
-            socket.states = kept
-                .into_iter()
-                .map(|(state, number)| (state, new.get(&number).copied().unwrap_or(0)))
-                .collect();
+            let first = socket.states.iter().position(|(_, number)| new.contains_key(number));
+            // The state in which the section found it has no event of its own; those after it are nobody's.
+            let found = first.and_then(|first| socket.states.get(first.checked_sub(1)?)).copied();
+            let kept = socket.states.iter().filter_map(|(state, number)| Some((*state, *new.get(number)?)));
+            socket.states = found.map(|(state, _)| (state, 0)).into_iter().chain(kept).collect();
         }
         self.sockets.retain(|socket| socket.states.iter().any(|(_, number)| *number > 0));
     }

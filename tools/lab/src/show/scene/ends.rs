@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::End;
 use crate::record::call::{Descriptor, Kind};
+use crate::record::flow::address;
 use crate::record::packet::{Headers, Packet, Tcp};
 use crate::record::recording::{Recorded, Recording};
 
@@ -50,6 +51,12 @@ impl Ends {
                 for descriptor in call.on.iter().chain(&call.gave) {
                     ends.claim(descriptor, end);
                 }
+                // Of a socket of datagrams that was not bound, only this tells the address.
+                let asked = call.on.as_ref().filter(|_| call.name == "getsockname");
+                if let Some(on) = asked.filter(|on| on.local.is_none_or(|local| local.ip().is_unspecified()))
+                {
+                    ends.claim(&Descriptor { local: address(&call.arguments), ..on.clone() }, end);
+                }
             }
         }
         ends
@@ -89,7 +96,7 @@ impl Ends {
                         let from = if receiver.ip() == *from {
                             let known =
                                 kinds.iter().find_map(|kind| self.owner(*kind, receiver, Some(sender)));
-                            known.unwrap_or_else(|| self.stranger(receiver.to_string()))
+                            known.unwrap_or_else(|| self.by_ip(receiver.ip()))
                         } else {
                             self.by_ip(*from)
                         };
@@ -102,12 +109,16 @@ impl Ends {
             Headers::Other { .. } => return (None, None),
         };
         let mut owner = |local: SocketAddr, peer| {
-            self.owner(kind, local, Some(peer)).unwrap_or_else(|| self.stranger(local.to_string()))
+            self.owner(kind, local, Some(peer)).unwrap_or_else(|| self.by_ip(local.ip()))
         };
         (Some(owner(from, to)), Some(owner(to, from)))
     }
 
+    /// Who has this address. On a loopback interface everybody has it: who makes no calls there is somebody else.
     fn by_ip(&mut self, ip: IpAddr) -> usize {
+        if ip.is_loopback() {
+            return self.stranger(ip.to_string());
+        }
         let known =
             self.owners.iter().filter(|((_, local, _), _)| local.ip() == ip).map(|(_, end)| *end).min();
         known.unwrap_or_else(|| self.stranger(ip.to_string()))

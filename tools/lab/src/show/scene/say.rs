@@ -3,7 +3,7 @@
 use super::ends::{self, Ends};
 use super::rows::Draft;
 use super::shown::short;
-use super::{Kind, Row, Socket, arguments};
+use super::{End, Kind, Row, Socket, arguments};
 use crate::record::call::{Call, Kind as On};
 use crate::record::packet::{Headers, Packet, count};
 use crate::record::recording::Recorded;
@@ -18,10 +18,14 @@ pub(super) fn say(at: usize, drafts: &[Draft<'_>], row: &Row, who: &Ends, socket
         let program = draft.command.map(ends::program).unwrap_or_default();
         let end = draft.end.and_then(|end| who.list.get(end));
         let other = end.map_or("", |end| if end.program.is_empty() { &end.name } else { &end.program });
-        match (program.as_str(), other) {
-            ("", "") => "The program".to_owned(),
-            ("", other) => other.to_owned(),
-            (program, _) => program.to_owned(),
+        let program = if program.is_empty() { other } else { &program };
+        let is_twin = |other: &End| !program.is_empty() && other.program == program;
+        match end {
+            _ if program.is_empty() => "The program".to_owned(),
+            Some(end) if who.list.iter().filter(|end| is_twin(end)).count() > 1 => {
+                format!("{program} ({})", end.name)
+            }
+            _ => program.to_owned(),
         }
     };
     let text = row.lines.first().map(String::as_str).unwrap_or_default();
@@ -127,8 +131,18 @@ fn contents(packet: &Packet) -> String {
 
 /// What made the packet fly.
 fn why(draft: &Draft<'_>, drafts: &[Draft<'_>], program: &dyn Fn(&Draft<'_>) -> String) -> String {
-    let Some(cause) = draft.cause.and_then(|cause| drafts.get(cause)) else {
-        return "The kernel sends it by itself.".to_owned();
+    let cause = draft.cause.and_then(|cause| drafts.get(cause));
+    // Data and the end of a stream are never the kernel's own idea.
+    let is_answer = cause.is_some_and(|cause| cause.call().is_none());
+    let is_asked = draft.packet().is_some_and(|packet| {
+        packet.payload.1 > 0 || packet.tcp().is_some_and(crate::record::packet::Tcp::fin)
+    });
+    let Some(cause) = cause.filter(|_| !(is_answer && is_asked)) else {
+        return if is_asked {
+            "No call that was seen tells what made the kernel send it.".to_owned()
+        } else {
+            "The kernel sends it by itself.".to_owned()
+        };
     };
     match (cause.call(), cause.packet()) {
         (Some(call), _) => format!("{} of {} made the kernel send it.", call.name, program(cause)),
@@ -181,6 +195,9 @@ fn called(call: &Call, draft: &Draft<'_>) -> String {
         "close" => format!("gives descriptor {on} back"),
         "shutdown" if call.arguments.contains("SHUT_RD)") => "will receive no more".to_owned(),
         "shutdown" => "says that it will send no more".to_owned(),
+        "io_uring_enter" if waits => "hands over what it wants done, and waits until something is".to_owned(),
+        "io_uring_enter" if is_return => "is told that something is done".to_owned(),
+        "io_uring_enter" => "hands over what it wants done, and something is done at once".to_owned(),
         "epoll_ctl" | "fcntl" | "ioctl" => {
             let what = arguments::split(&call.arguments).get(1).copied().unwrap_or_default().to_owned();
             format!("asks {} for {what}", call.name)

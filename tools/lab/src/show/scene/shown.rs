@@ -73,14 +73,15 @@ fn lines(draft: &Draft<'_>, row: &mut Row) {
     match draft.kind {
         Kind::Table => {
             let typed = draft.command.unwrap_or(typed);
-            typed.split_whitespace().next().unwrap_or_default().clone_into(&mut row.label);
+            let command = typed.trim_start_matches('(');
+            command.split_whitespace().next().unwrap_or_default().clone_into(&mut row.label);
             if !states.is_empty() {
                 let _ = write!(row.label, ": {}", states.join(", "));
             }
         }
         Kind::Typed if draft.is_command => row.label = format!("$ {typed}"),
         Kind::Ended => {}
-        _ => typed.clone_into(&mut row.label),
+        _ => row.label = typed.split_whitespace().collect::<Vec<_>>().join(" "),
     }
     if draft.kind == Kind::Table {
         narrow(&mut row.lines);
@@ -124,6 +125,9 @@ fn packet_label(packet: &Packet) -> String {
             format!("ICMP {}", message.rsplit(": ").next().unwrap_or(message))
         }
         Headers::Fragment { offset, length, .. } => format!("fragment {offset}, {length} B"),
-        Headers::Other { what } => what.clone(),
+        // The Ethernet addresses are long, and stand in the sentence.
+        Headers::Other { what } => {
+            what.split_once(" ARP ").map_or_else(|| what.clone(), |(_, said)| format!("ARP {said}"))
+        }
     }
 }

@@ -84,7 +84,8 @@ impl Sockets {
             untold,
         };
         for socket in &recording.sockets {
-            let Some(end) = ends.owner(Kind::Tcp, socket.local, socket.peer) else { continue };
+            let owner = ends.owner(Kind::Tcp, socket.local, socket.peer);
+            let Some(end) = owner.or_else(|| ends.named(&socket.local.ip().to_string())) else { continue };
             let name = socket
                 .peer
                 .map_or_else(|| socket.local.to_string(), |peer| format!("{} to {peer}", socket.local));
