@@ -51,7 +51,7 @@ pub struct Stage<'a> {
     pub network: &'a Network,
     /// Go on where a line did not come: the page is being rewritten.
     pub update: bool,
-    /// Trace every terminal, whether the page shows its calls or not.
+    /// Trace every terminal, whether the page shows its calls or not, and capture at every host.
     pub records: bool,
 }
 

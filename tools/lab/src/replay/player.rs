@@ -61,7 +61,7 @@ impl<'a> Replay<'a> {
         let mut session = Session::start(hosts)?;
         session.share_a_processor();
         let no_packets = match stage.network {
-            Network::Private => capture(page, &session).err(),
+            Network::Private => capture(page, &session, stage.records).err(),
             Network::Host(missing, _) => Some(missing.clone()),
         };
         Ok(Self {
@@ -374,12 +374,17 @@ impl<'a> Replay<'a> {
     }
 }
 
-/// Captures on every interface whose packets the page shows; without hosts on the only one, in any case.
-fn capture(page: &Page, session: &Session) -> std::result::Result<(), Missing> {
+/// Captures on every interface whose packets the page shows; without hosts on the only one, in any case. Where all is to
+/// be seen, every host that is no router has an interface that is captured.
+fn capture(page: &Page, session: &Session, all: bool) -> std::result::Result<(), Missing> {
     let mut interfaces: BTreeSet<Interface> =
         page.blocks.iter().filter_map(Block::packets).cloned().collect();
     if page.settings.hosts.hosts.is_empty() {
         interfaces.insert(Interface::loopback());
+    }
+    if all {
+        let hosts = page.settings.hosts.hosts.iter().filter(|host| !host.is_router);
+        interfaces.extend(hosts.map(|host| Interface { host: host.name.clone(), name: "eth0".to_owned() }));
     }
     interfaces
         .into_iter()

@@ -49,7 +49,7 @@ const NAMES: &[(&str, &[&str])] = &[
 const SHOWN: usize = 160;
 
 /// Each argument with what it is. While the call waits, what it will read is not known yet.
-pub(super) fn of(call: &Call, is_waiting: bool) -> Vec<(String, String)> {
+pub(crate) fn of(call: &Call, is_waiting: bool) -> Vec<(String, String)> {
     let names = NAMES.iter().find(|(name, _)| *name == call.name).map_or(&[][..], |(_, names)| names);
     let fills = is_waiting && call.result.is_some();
     let arguments = split(&call.arguments).into_iter().enumerate();

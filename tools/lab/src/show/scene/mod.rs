@@ -4,11 +4,11 @@
 //! A row is an event. A call that waited has two: where it began and where it returned; what lies between them happened
 //! meanwhile. A typed line and its echo are one row, and so are lines that came with one `write`.
 
-mod arguments;
+pub(crate) mod arguments;
 mod descriptors;
 mod ends;
 mod rows;
-mod say;
+pub(crate) mod say;
 mod shown;
 mod sockets;
 

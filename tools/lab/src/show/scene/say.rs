@@ -51,9 +51,9 @@ pub(super) fn say(at: usize, drafts: &[Draft<'_>], row: &Row, who: &Ends, socket
             _ => String::new(),
         },
         Kind::Table => table(draft, text),
-        Kind::Call | Kind::Return => draft
-            .call()
-            .map_or_else(String::new, |call| format!("{} {}.", program(draft), called(call, draft))),
+        Kind::Call | Kind::Return => draft.call().map_or_else(String::new, |call| {
+            format!("{} {}.", program(draft), called(call, draft.until.is_some(), draft.kind == Kind::Return))
+        }),
         Kind::Packet => draft.packet().map_or_else(String::new, |packet| {
             let to = draft.to.map_or_else(String::new, |to| format!(" to {}", name(Some(to))));
             format!("{}, from {}{to}. {}", contents(packet), name(draft.end), why(draft, drafts, &program))
@@ -154,13 +154,12 @@ fn why(draft: &Draft<'_>, drafts: &[Draft<'_>], program: &dyn Fn(&Draft<'_>) -> 
     }
 }
 
-/// What a program does with this call, behind its name.
-fn called(call: &Call, draft: &Draft<'_>) -> String {
+/// What a program does with this call, behind its name: `waits` where it has not returned yet, `is_return` where it
+/// returns from such a wait.
+pub(crate) fn called(call: &Call, waits: bool, is_return: bool) -> String {
     let on = call.on.as_ref().map_or(-1, |on| on.number);
     let result = call.result.as_deref().unwrap_or_default();
     let number = call.number().unwrap_or(-1);
-    let waits = draft.until.is_some();
-    let is_return = draft.kind == Kind::Return;
     if !waits && number < 0 && call.result.is_some() {
         let what = short(result);
         let words = result.split_once('(').map_or("", |(_, words)| words.trim_end_matches(')'));

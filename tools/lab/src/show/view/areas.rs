@@ -46,7 +46,10 @@ impl Areas {
                 return areas;
             }
             Part::Terminals => {
-                (areas.left, areas.right) = halves(rest);
+                // One above the other: as wide as they can be.
+                let half = rest.height / 2;
+                areas.left = take_top(&mut rest, half);
+                areas.right = rest;
                 return areas;
             }
             Part::Run => {

@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 
 use crate::record::packet::Packet;
 use crate::show::frame;
+use crate::show::scene::arguments;
 use crate::show::view::label;
-use crate::show::view::model::{Model, Shown};
+use crate::show::view::model::Model;
+use crate::show::view::row::Shown;
 use crate::show::view::say;
 
 /// So many bytes of a payload are shown three ways.
@@ -22,7 +24,7 @@ pub struct Line {
 
 /// The row in so many columns.
 #[must_use]
-pub fn lines(model: &Model, index: usize, position: usize, width: usize) -> Vec<Line> {
+pub fn lines(model: &Model, index: usize, width: usize) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut put = |is_heading: bool, text: &str| {
         for text in textwrap::wrap(text, width.max(10)) {
@@ -30,8 +32,18 @@ pub fn lines(model: &Model, index: usize, position: usize, width: usize) -> Vec<
         }
     };
     put(true, &format!("Event {}", index + 1));
-    put(false, &say::sentence(model, index, position));
+    put(false, &say::sentence(model, index));
     let Some(row) = model.row(index) else { return lines };
+    if let Some((_, call, ended)) = model.call(index) {
+        let waits = call.waits() && ended != Some(index);
+        if !waits {
+            put(false, &call.to_string());
+        }
+        put(true, "its arguments");
+        for (argument, what) in arguments::of(call, waits) {
+            put(false, &format!("  {argument:<28} {what}"));
+        }
+    }
     let Shown::Packet { interface, packet } = &row.what else { return lines };
     if !interface.host.is_empty() {
         put(false, &format!("Seen at {interface}."));

@@ -1,17 +1,15 @@
 //! Draws the whole view.
 
-use std::num::NonZeroU16;
-
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Position, Rect};
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
 
-use crate::book::label::Role;
 use crate::show::view::areas::Areas;
 use crate::show::view::detail;
 use crate::show::view::keys;
 use crate::show::view::label::fit;
+use crate::show::view::panes::pane;
 use crate::show::view::places::Side;
 use crate::show::view::say;
 use crate::show::view::state::{Over, Part, Stage, View};
@@ -36,19 +34,38 @@ pub fn draw(view: &mut View, frame: &mut Frame<'_>) {
     bar(view, areas.bar, buffer);
     words(view, areas.words, buffer);
     let mut cursor = None;
-    for (side, area) in [(Side::Left, areas.left), (Side::Right, areas.right)] {
-        cursor = terminal(view, side, area, buffer).or(cursor);
+    // Where there is room for it, a terminal that asks the kernel is shown at the bottom, in the whole width.
+    let has_room = areas.detail.height > 0;
+    for (side, mut area) in [(Side::Left, areas.left), (Side::Right, areas.right)] {
+        let places = &view.model.places;
+        let names: Vec<String> = places
+            .names()
+            .filter(|name| places.side(name) == side && !(has_room && places.is_kernel(name)))
+            .map(str::to_owned)
+            .collect();
+        if side == Side::Left && areas.right.x > area.x {
+            area.width = area.width.saturating_sub(1);
+        }
+        let style = view.theme.side(side);
+        cursor = pane(view, &names, style, area, buffer).or(cursor);
     }
     run(view, areas.run, buffer);
     let selected = view.position.checked_sub(1);
-    let sentence = selected.map(|row| say::sentence(&view.model, row, view.position)).unwrap_or_default();
+    let sentence = selected.map(|row| say::sentence(&view.model, row)).unwrap_or_default();
     for (line, y) in
         textwrap::wrap(&sentence, usize::from(areas.say.width).max(1)).iter().zip(areas.say.rows())
     {
         buffer.set_string(y.x, y.y, line, view.theme.heading);
     }
-    if let Some(row) = selected.filter(|_| areas.detail.height > 0) {
-        columns(view, row, areas.detail, buffer);
+    if let Some(row) = selected.filter(|_| has_room) {
+        let terminal = view.model.row(row).and_then(|row| row.what.terminal());
+        match terminal.filter(|name| view.model.places.is_kernel(name)).map(str::to_owned) {
+            Some(name) => {
+                let style = view.theme.wire;
+                pane(view, &[name], style, areas.detail, buffer);
+            }
+            None => columns(view, row, areas.detail, buffer),
+        }
     }
     status(view, areas.status, buffer);
     key_line(view, areas.keys, buffer);
@@ -57,7 +74,7 @@ pub fn draw(view: &mut View, frame: &mut Frame<'_>) {
         Over::Detail => {
             let lines = selected.map_or_else(Vec::new, |row| {
                 let width = usize::from(window.width).saturating_sub(4);
-                detail::lines(&view.model, row, view.position, width)
+                detail::lines(&view.model, row, width)
             });
             let lines: Vec<_> = lines.into_iter().map(|line| (line.is_heading, line.text)).collect();
             over(view, window, " the event in full: ↑↓ moves, ←→ steps, d closes ", &lines, buffer);
@@ -129,97 +146,6 @@ fn words(view: &mut View, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// The terminal of this side in which something happened last; gives the place of the cursor if it has the keyboard.
-fn terminal(view: &mut View, side: Side, area: Rect, buffer: &mut Buffer) -> Option<Position> {
-    let places = &view.model.places;
-    let names: Vec<String> =
-        places.names().filter(|name| places.side(name) == side).map(str::to_owned).collect();
-    if area.height == 0 {
-        return None;
-    }
-    let latest = |name: &String| view.model.terminals.latest(name, view.position);
-    let shown = names.iter().rev().max_by_key(|name| latest(name).map(|at| at + 1)).cloned();
-    let style = view.theme.side(side);
-    let has_keyboard = view
-        .keyboard
-        .as_ref()
-        .is_some_and(|keyboard| keyboard.terminal().is_some() && keyboard.terminal() == shown.as_deref());
-    let right = area.right().saturating_sub(u16::from(side == Side::Left));
-    let width = right - area.x;
-    let mut x = area.x;
-    let mut put = |x: &mut u16, text: &str, style: Style| {
-        (*x, _) = buffer.set_stringn(*x, area.y, text, usize::from(right.saturating_sub(*x)), style);
-    };
-    put(&mut x, "─ ", style);
-    // The one that is shown first: there may be no room for all.
-    let rest = names.iter().filter(|name| Some(*name) != shown.as_ref() && latest(name).is_some());
-    for name in shown.iter().chain(rest) {
-        let mark = mark(name, view);
-        let is_shown = Some(name) == shown.as_ref();
-        let modifier = if is_shown { Modifier::BOLD } else { Modifier::DIM };
-        put(&mut x, &format!("{mark} {name} "), style.add_modifier(modifier));
-    }
-    if has_keyboard {
-        put(&mut x, "⌨ you type here ", view.theme.bar);
-    }
-    put(&mut x, &"─".repeat(usize::from(width)), style);
-    let name = shown?;
-    let inner = Rect { y: area.y + 1, height: area.height - 1, width, ..area };
-    let room = (NonZeroU16::new(inner.height)?, NonZeroU16::new(inner.width)?);
-    let has_colours = view.theme.has_colours;
-    view.sized(&name, (inner.height, inner.width));
-    let screen = view.model.terminals.screen(&name, view.position, room)?;
-    for (row, area) in (0..room.0.get()).zip(inner.rows()) {
-        for column in 0..room.1.get() {
-            let Some(cell) = screen.cell(row, column).filter(|cell| cell.has_contents()) else { continue };
-            let style = style_of(cell, has_colours);
-            buffer.set_stringn(area.x + column, area.y, cell.contents(), 2, style);
-        }
-    }
-    let (row, column) = screen.cursor_position();
-    let (mut x, y) = (inner.x + column, inner.y + row);
-    let is_last = view.position == view.model.len();
-    let typed = view.keyboard.as_ref().and_then(|keyboard| keyboard.pending(&name)).filter(|_| is_last);
-    if let Some(typed) = typed {
-        let columns = usize::from(right.saturating_sub(x)).saturating_sub(1);
-        // Of a long line the end is what one looks at.
-        let skip = typed.chars().count().saturating_sub(columns);
-        let end: String = typed.chars().skip(skip).collect();
-        (x, _) = buffer.set_stringn(x, y, end, columns, style.add_modifier(Modifier::BOLD));
-    }
-    (has_keyboard && is_last && x < right).then_some(Position { x, y })
-}
-
-fn mark(name: &str, view: &View) -> char {
-    let role = if view.model.places.is_kernel(name) { Role::Kernel } else { Role::of_terminal(name) };
-    role.mark()
-}
-
-fn style_of(cell: &vt100::Cell, has_colours: bool) -> Style {
-    let mut style = Style::new();
-    let colour = |colour| match colour {
-        vt100::Color::Default => None,
-        vt100::Color::Idx(index) => Some(Color::Indexed(index)),
-        vt100::Color::Rgb(red, green, blue) => Some(Color::Rgb(red, green, blue)),
-    };
-    if has_colours {
-        style.fg = colour(cell.fgcolor());
-        style.bg = colour(cell.bgcolor());
-    }
-    for (is_so, modifier) in [
-        (cell.bold(), Modifier::BOLD),
-        (cell.dim(), Modifier::DIM),
-        (cell.italic(), Modifier::ITALIC),
-        (cell.underline(), Modifier::UNDERLINED),
-        (cell.inverse(), Modifier::REVERSED),
-    ] {
-        if is_so {
-            style = style.add_modifier(modifier);
-        }
-    }
-    style
-}
-
 fn run(view: &mut View, area: Rect, buffer: &mut Buffer) {
     if area.height < 4 {
         return;
@@ -244,7 +170,7 @@ fn columns(view: &View, row: usize, area: Rect, buffer: &mut Buffer) {
     let area = Rect { y: area.y + 1, height: area.height - 1, ..area };
     let count = (area.width / 64).max(1);
     let width = area.width / count;
-    let lines = detail::lines(&view.model, row, view.position, usize::from(width).saturating_sub(2));
+    let lines = detail::lines(&view.model, row, usize::from(width).saturating_sub(2));
     let height = usize::from(area.height).max(1);
     let room = height * usize::from(count);
     for (place, line) in lines.iter().take(room).enumerate() {

@@ -38,8 +38,13 @@ pub fn packet(packet: &Packet) -> String {
         Headers::Udp { .. } => format!("UDP {length} B"),
         Headers::Icmp { from, .. } => (if from.is_ipv4() { "ICMP" } else { "ICMPv6" }).to_owned(),
         Headers::Fragment { length, .. } => format!("fragment {length} B"),
+        Headers::Other { .. } if is_arp(packet) => "ARP".to_owned(),
         Headers::Other { what } => what.split_whitespace().next().unwrap_or("packet").to_owned(),
     }
+}
+
+fn is_arp(packet: &Packet) -> bool {
+    packet.bytes.get(12..14) == Some(&[0x08, 0x06])
 }
 
 /// From which side to which it goes.
@@ -60,7 +65,7 @@ pub fn way(packet: &Packet, places: &Places) -> (Side, Side) {
                 }
             }
         }
-        Headers::Other { .. } if packet.bytes.get(12..14) == Some(&[0x08, 0x06]) => {
+        Headers::Other { .. } if is_arp(packet) => {
             // ARP: the sender's address stands at 28.
             let sender = packet.bytes.get(28..32).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
             let side = sender.and_then(|bytes| places.of_host(std::net::Ipv4Addr::from(bytes).into()));

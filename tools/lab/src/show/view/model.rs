@@ -2,15 +2,14 @@
 //! its end; a position of the view is a number of rows. What is too old to be kept is counted.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 
-use crate::record::call::Call;
-use crate::record::event::{Event, Interface, Lane, What};
+use crate::record::call::{Call, Kind};
+use crate::record::event::{Event, Lane, What};
 use crate::record::flow::Number;
 use crate::record::order::Ordered;
-use crate::record::packet::Packet;
 use crate::show::lanes::visible;
 use crate::show::view::places::Places;
+use crate::show::view::row::{Row, Shown};
 use crate::show::view::sockets::Sockets;
 use crate::show::view::terminals::Terminals;
 
@@ -20,71 +19,6 @@ const KEPT: usize = 20_000;
 const WEIGHT: usize = 32 << 20;
 /// What a row weighs beside its texts.
 const ROW: usize = 400;
-
-/// One thing that happened.
-#[derive(Debug)]
-pub struct Row {
-    /// The index of the page's block that played.
-    pub block: usize,
-    /// The row that made it happen.
-    pub cause: Option<usize>,
-    /// The calls, as rows, whose wait it ended.
-    pub wakes: Vec<usize>,
-    /// What happened.
-    pub what: Shown,
-    weight: usize,
-}
-
-/// What a row shows.
-#[derive(Debug)]
-pub enum Shown {
-    /// Somebody typed.
-    Typed {
-        /// Where.
-        terminal: String,
-        /// What.
-        text: String,
-        /// At the shell's prompt.
-        is_command: bool,
-    },
-    /// A line appeared.
-    Line {
-        /// Where.
-        terminal: String,
-        /// What.
-        text: String,
-    },
-    /// A command has ended.
-    Ended {
-        /// Where.
-        terminal: String,
-        /// Its exit status.
-        status: i32,
-    },
-    /// A call began, and has perhaps returned.
-    Call {
-        /// The terminal of its program.
-        terminal: String,
-        /// It; once it has returned, with its result.
-        call: Box<Call>,
-        /// The row at which it returned: its own if it did not wait.
-        ended: Option<usize>,
-    },
-    /// A call returned, and no row woke it.
-    Return {
-        /// The row at which it began.
-        of: usize,
-    },
-    /// A packet passed.
-    Packet {
-        /// Where.
-        interface: Interface,
-        /// It.
-        packet: Arc<Packet>,
-    },
-    /// A remark: something was not seen, or something about the run itself.
-    Remark(String),
-}
 
 /// The run so far.
 #[derive(Debug)]
@@ -108,6 +42,8 @@ pub struct Model {
     pub sockets: Sockets,
     /// The block that plays.
     pub block: usize,
+    /// The terminals whose calls the page speaks of: of these every call has a row. Where there is no page, all.
+    pub traced: Option<Vec<String>>,
 }
 
 impl Model {
@@ -126,6 +62,7 @@ impl Model {
             terminals: Terminals::default(),
             sockets: Sockets::default(),
             block: 0,
+            traced: None,
         }
     }
 
@@ -190,7 +127,7 @@ impl Model {
             (Lane::Terminal(terminal), what) => self.appeared(number, cause, terminal, what),
             (Lane::Calls(terminal), What::Call(call)) => {
                 self.places.called(&terminal, &call);
-                if call.shown {
+                if call.shown && self.matters(&terminal, &call) {
                     self.called(number, cause, terminal, call);
                 }
             }
@@ -250,6 +187,23 @@ impl Model {
                 self.push(number, None, Shown::Remark(format!("{terminal}: {text}")));
             }
             What::Closed | What::Call(_) | What::Packet(_) => {}
+        }
+    }
+
+    /// Whether the call has a row. What a program does with its files and its pipes is another story, unless the page
+    /// tells it.
+    fn matters(&self, terminal: &str, call: &Call) -> bool {
+        let kind = call.on.as_ref().or(call.gave.as_ref()).map(|descriptor| descriptor.kind);
+        match &self.traced {
+            Some(traced) if traced.iter().any(|name| name == terminal) => true,
+            // A library asks for the name of an interface on a socket that never gets an address.
+            Some(_) if call.name == "socket" && call.arguments.contains("SOCK_DGRAM") => false,
+            Some(_) if call.name == "close" => call
+                .on
+                .as_ref()
+                .is_some_and(|on| on.local.is_some() || on.inodes.is_some_and(|(_, peer)| peer.is_some())),
+            Some(_) => !matches!(kind, Some(Kind::File | Kind::Pipe | Kind::Terminal | Kind::Socket)),
+            None => call.name != "close" || !matches!(kind, Some(Kind::File | Kind::Pipe | Kind::Terminal)),
         }
     }
 
@@ -354,16 +308,5 @@ impl Model {
     /// Derives the states of the sockets anew, if that is due.
     pub fn refresh(&mut self) {
         self.sockets.refresh(&self.numbers, self.first);
-    }
-}
-
-impl Shown {
-    fn weight(&self) -> usize {
-        match self {
-            Self::Typed { text, .. } | Self::Line { text, .. } | Self::Remark(text) => text.len(),
-            Self::Ended { .. } | Self::Return { .. } => 0,
-            Self::Call { call, .. } => call.arguments.len(),
-            Self::Packet { packet, .. } => packet.bytes.len(),
-        }
     }
 }

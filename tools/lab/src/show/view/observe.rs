@@ -26,7 +26,9 @@ const KIND: &str = "xterm-256color";
 /// # Errors
 /// The laboratory itself fails.
 pub fn observe(command: &[OsString], here: &Path, network: &Network, signals: &Signals) -> Result<u8> {
-    let places = Places::of_page([(COMMAND, Vec::new()), (SECOND, Vec::new())].into_iter());
+    let mut places = Places::default();
+    places.add(COMMAND, &[]);
+    places.add(SECOND, &[]);
     let words = command.iter().map(|word| word.to_string_lossy());
     let mut view = View::new(shell_words::join(words), Model::new(places), None);
     view.model.terminals.without_shell(COMMAND);

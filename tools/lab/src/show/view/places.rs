@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use crate::record::call::Call;
+use crate::record::call::{Call, Kind};
 
 /// So many addresses are known at once.
 const KEPT: usize = 8192;
@@ -54,27 +54,21 @@ pub struct Places {
 }
 
 impl Places {
-    /// Those of a page: each terminal in its order, with the commands that are typed into it.
-    pub fn of_page<'a>(terminals: impl Iterator<Item = (&'a str, Vec<&'a str>)>) -> Self {
-        let mut places = Self::default();
-        for (name, commands) in terminals {
-            places.add(name, &commands);
-        }
-        places
-    }
-
     /// That the host of this name has this address.
     pub fn host(&mut self, name: &str, address: std::net::IpAddr) {
         self.hosts.push((name.to_owned(), address));
     }
 
-    fn add(&mut self, name: &str, commands: &[&str]) {
+    /// There is this terminal, with the commands that are typed into it.
+    pub fn add(&mut self, name: &str, commands: &[&str]) {
         if self.terminals.iter().any(|(known, _)| known == name) {
             return;
         }
         let looks = !commands.is_empty()
             && commands.iter().all(|command| LOOKS.iter().any(|looks| command.starts_with(looks)));
         let standing = match name.rsplit('.').next().unwrap_or(name) {
+            // A host is a host, whatever runs on it.
+            _ if !self.hosts.is_empty() => Standing::Open,
             "kernel" => Standing::Kernel,
             "server" | "command" => Standing::Known(Side::Left),
             "client" | "second" => Standing::Known(Side::Right),
@@ -102,7 +96,8 @@ impl Places {
             "connect" => Some(Side::Right),
             _ => None,
         };
-        if let Some(side) = side.filter(|_| call.shown)
+        let is_tcp = call.on.as_ref().is_some_and(|on| on.kind == Kind::Tcp);
+        if let Some(side) = side.filter(|_| call.shown && (is_tcp || self.hosts.is_empty()))
             && let Some((_, standing @ Standing::Open)) =
                 self.terminals.iter_mut().find(|(name, _)| name == terminal)
         {
@@ -132,24 +127,47 @@ impl Places {
     /// The side of a terminal; that of its output for one that asks the kernel.
     #[must_use]
     pub fn side(&self, terminal: &str) -> Side {
+        if !self.hosts.is_empty() {
+            return self.side_of_host(host(terminal));
+        }
         match self.standing(terminal) {
             Some(Standing::Known(side)) => side,
             Some(Standing::Kernel) | None => Side::Right,
-            Some(Standing::Open) => self.guess(terminal),
+            // The first terminal stands left, unless somebody is known to stand there.
+            Some(Standing::Open) => {
+                let programs = || self.terminals.iter().filter(|(_, standing)| *standing != Standing::Kernel);
+                let is_first = programs().next().is_some_and(|(name, _)| name == terminal);
+                let has_left = programs().any(|(_, standing)| *standing == Standing::Known(Side::Left));
+                if is_first && !has_left { Side::Left } else { Side::Right }
+            }
         }
     }
 
-    /// On a page with hosts all terminals of the first one stand left; otherwise the first terminal does, unless somebody
-    /// is known to stand there.
-    fn guess(&self, terminal: &str) -> Side {
-        let host = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
-        let programs = || self.terminals.iter().filter(|(_, standing)| *standing != Standing::Kernel);
-        let first = programs().next().map(|(name, _)| name.as_str());
-        if let Some(first) = first.filter(|_| !self.hosts.is_empty()) {
-            return if host(terminal) == host(first) { Side::Left } else { Side::Right };
-        }
-        let has_left = programs().any(|(_, standing)| *standing == Standing::Known(Side::Left));
-        if first == Some(terminal) && !has_left { Side::Left } else { Side::Right }
+    /// All terminals of a host stand at its side: where somebody listens, left; otherwise the page's first host does.
+    fn side_of_host(&self, name: &str) -> Side {
+        let known = |side: Side| {
+            let mut known =
+                self.terminals.iter().filter(move |(_, standing)| *standing == Standing::Known(side));
+            known.next().map(|(terminal, _)| host(terminal))
+        };
+        let first = self.hosts.first().map(|(first, _)| first.as_str());
+        let left = known(Side::Left).or(known(Side::Right).and_then(|right| {
+            let mut others = self.hosts.iter().map(|(other, _)| other.as_str());
+            others.find(|other| *other != right && self.has_terminal(other))
+        }));
+        if left.or(first) == Some(name) { Side::Left } else { Side::Right }
+    }
+
+    fn has_terminal(&self, name: &str) -> bool {
+        self.terminals.iter().any(|(terminal, _)| host(terminal) == name)
+    }
+
+    /// The name of a side: of its first terminal, or its host.
+    #[must_use]
+    pub fn name(&self, side: Side) -> &str {
+        let mut names = self.names().filter(|name| !self.is_kernel(name) && self.side(name) == side);
+        let first = names.next().unwrap_or_default();
+        if self.hosts.is_empty() { first } else { host(first) }
     }
 
     /// The terminal whose program has this address.
@@ -176,8 +194,7 @@ impl Places {
     #[must_use]
     pub fn of_host(&self, address: std::net::IpAddr) -> Option<Side> {
         let (name, _) = self.hosts.iter().find(|(_, known)| *known == address)?;
-        let first = self.terminals.first().map(|(first, _)| first.split('.').next().unwrap_or_default());
-        Some(if first == Some(name) { Side::Left } else { Side::Right })
+        Some(self.side_of_host(name))
     }
 
     /// From which side to which a packet goes. Where nobody's calls tell, the lower port stands left: servers have known
@@ -196,6 +213,11 @@ impl Places {
     }
 }
 
+/// The host of a terminal: `alice` of `alice.client`.
+fn host(terminal: &str) -> &str {
+    terminal.split('.').next().unwrap_or(terminal)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,15 +229,37 @@ mod tests {
             ("client", vec!["telnet 127.0.0.1 6797"]),
             ("look", vec!["ss -tan", "cat /proc/net/tcp"]),
         ];
-        let places = Places::of_page(terminals.into_iter());
+        let mut places = Places::default();
+        for (name, commands) in terminals {
+            places.add(name, &commands);
+        }
         assert_eq!(places.side("naive"), Side::Left);
         assert_eq!(places.side("client"), Side::Right);
         assert!(places.is_kernel("look") && !places.is_kernel("naive"));
     }
 
     #[test]
+    fn a_host_stands_at_one_side_with_all_its_terminals() {
+        let mut places = Places::default();
+        let address = |text: &str| text.parse::<std::net::IpAddr>().expect("an address");
+        places.host("alice", address("10.67.1.2"));
+        places.host("middle", address("10.67.1.1"));
+        places.host("bob", address("10.67.2.2"));
+        for name in ["alice.sniffer", "bob", "alice"] {
+            places.add(name, &[]);
+        }
+        assert_eq!((places.side("alice"), places.side("bob")), (Side::Left, Side::Right));
+        places.terminals[1].1 = Standing::Known(Side::Left);
+        assert_eq!((places.side("alice.sniffer"), places.side("bob")), (Side::Right, Side::Left));
+        assert_eq!((places.name(Side::Left), places.name(Side::Right)), ("bob", "alice"));
+        assert_eq!(places.of_host(address("10.67.2.2")), Some(Side::Left));
+    }
+
+    #[test]
     fn an_address_that_nobody_told_stands_across() {
-        let mut places = Places::of_page([("server", vec![]), ("client", vec![])].into_iter());
+        let mut places = Places::default();
+        places.add("server", &[]);
+        places.add("client", &[]);
         let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
         let (server, client) = (address("127.0.0.1:46797"), address("127.0.0.1:40000"));
         assert_eq!(places.way(client, server), (Side::Left, Side::Right));

@@ -49,6 +49,11 @@ pub fn play(
 ) -> Result<u8> {
     let words = Words::of(page);
     let mut view = View::new(words.title.clone(), Model::new(places(page)), None);
+    let consoles = page.blocks.iter().filter_map(|block| match &block.kind {
+        Kind::Console(console) if console.trace => Some(console.terminal.clone()),
+        _ => None,
+    });
+    view.model.traced = Some(consoles.collect());
     if let Some(speed) = speed {
         view.pace = Pace::at(speed);
         view.follows = false;
@@ -100,11 +105,14 @@ fn places(page: &Page) -> Places {
         Kind::Console(console) => Some(console.terminal.as_str()),
         _ => None,
     });
-    let mut places = Places::of_page(consoles.map(|name| (name, page.commands_in(name).collect())));
+    let mut places = Places::default();
     for host in &page.settings.hosts.hosts {
         for address in &host.addresses {
             places.host(&host.name, address.ip);
         }
+    }
+    for name in consoles {
+        places.add(name, &page.commands_in(name).collect::<Vec<_>>());
     }
     places
 }

@@ -3,13 +3,15 @@
 use std::fmt::Write as _;
 
 use crate::record::packet::{Packet, Tcp, count};
+use crate::show::scene::say::called;
 use crate::show::view::label;
-use crate::show::view::model::{Model, Row, Shown};
+use crate::show::view::model::Model;
 use crate::show::view::places::Side;
+use crate::show::view::row::{Row, Shown};
 
-/// What happened in this row, what made it happen, and what it led to, as far as the first `position` rows tell.
+/// What happened in this row, what made it happen, and what it led to, as far as that is known.
 #[must_use]
-pub fn sentence(model: &Model, index: usize, position: usize) -> String {
+pub fn sentence(model: &Model, index: usize) -> String {
     let Some(row) = model.row(index) else { return String::new() };
     match &row.what {
         Shown::Typed { terminal, text, is_command: true } => {
@@ -25,37 +27,27 @@ pub fn sentence(model: &Model, index: usize, position: usize) -> String {
         Shown::Ended { terminal, status } => {
             format!("The command in the terminal {terminal} has ended with status {status}.")
         }
-        Shown::Call { .. } => call(model, index, position),
-        Shown::Return { of } => format!("It returns: {}", call(model, *of, position)),
+        Shown::Call { .. } => call(model, index, index),
+        Shown::Return { of } => call(model, *of, index),
         Shown::Packet { packet, .. } => of_packet(model, index, row, packet),
         Shown::Remark(text) => text.clone(),
     }
 }
 
-fn call(model: &Model, index: usize, position: usize) -> String {
-    let Some((_, call, ended)) = model.call(index) else { return String::new() };
-    let has_ended = ended.is_some_and(|ended| ended < position);
-    let mut text = if has_ended || !call.waits() {
-        call.to_string()
-    } else {
-        // Its arguments already hold the bytes that are yet to come.
-        format!("{} waits.", label::call(call))
-    };
-    if call.result.is_some() && has_ended && !text.ends_with('.') {
-        text.push('.');
+/// The call that began in the row `index`, as it is in the row `at`.
+fn call(model: &Model, index: usize, at: usize) -> String {
+    let Some((terminal, call, ended)) = model.call(index) else { return String::new() };
+    // Its arguments may already hold the bytes that are yet to come: where it waits it waits, whatever came of it.
+    let (waits, is_return) = (call.waits() && ended != Some(at), at != index);
+    let mut text = format!("{terminal} {}.", called(call, waits && !is_return, is_return));
+    if let Some(ended) = ended.filter(|ended| *ended != at) {
+        let by = model.row(ended).map_or(String::new(), |row| match &row.what {
+            Shown::Packet { packet, .. } => format!(" until {} comes,", label::packet(packet)),
+            _ => String::new(),
+        });
+        let _ = write!(text, " It waits{by} up to event {}.", ended + 1);
     }
-    match ended {
-        Some(ended) if has_ended && ended != index => {
-            if let Some(row) = model.row(ended)
-                && let Shown::Packet { packet, .. } = &row.what
-            {
-                let _ =
-                    write!(text, " It waited until {} came at event {}.", label::packet(packet), ended + 1);
-            }
-        }
-        _ => {}
-    }
-    let sent = (index + 1..position.min(index + 64)).filter_map(|effect| {
+    let sent = (index + 1..model.len().min(index + 64)).filter_map(|effect| {
         let row = model.row(effect)?;
         match &row.what {
             Shown::Packet { packet, .. } if row.cause == Some(index) => Some((effect, label::packet(packet))),
@@ -63,7 +55,7 @@ fn call(model: &Model, index: usize, position: usize) -> String {
         }
     });
     for (effect, packet) in sent.take(3) {
-        let _ = write!(text, " It made the kernel send {packet} at event {}.", effect + 1);
+        let _ = write!(text, " It makes the kernel send {packet} (event {}).", effect + 1);
     }
     text
 }

@@ -15,8 +15,9 @@ use crate::record::state::State;
 use crate::record::table::Row as TableRow;
 use crate::show::view::label;
 use crate::show::view::lanes::{Lanes, aligned, centred};
-use crate::show::view::model::{Model, Row, Shown};
+use crate::show::view::model::Model;
 use crate::show::view::places::Side;
+use crate::show::view::row::{Row, Shown};
 use crate::show::view::sockets::Socket;
 use crate::show::view::theme::Theme;
 
@@ -31,8 +32,6 @@ pub struct Timeline<'a> {
     position: usize,
     /// The sockets of each side.
     sockets: Vec<(Side, &'a Socket)>,
-    /// The first terminal of each side.
-    names: [String; 2],
 }
 
 const SIDES: [Side; 2] = [Side::Left, Side::Right];
@@ -47,12 +46,7 @@ impl<'a> Timeline<'a> {
             None => places.of_address(socket.local).unwrap_or(Side::Left),
         };
         let sockets = model.sockets.all().iter().map(|socket| (side(socket), socket)).collect();
-        let names = SIDES.map(|side| {
-            let mut names =
-                places.names().filter(|name| !places.is_kernel(name) && places.side(name) == side);
-            names.next().map_or_else(String::new, str::to_owned)
-        });
-        Self { model, theme, position, sockets, names }
+        Self { model, theme, position, sockets }
     }
 
     /// The names of the lanes, and the states of the sockets at this position: two rows.
@@ -62,7 +56,7 @@ impl<'a> Timeline<'a> {
         let bold = |style: Style| style.add_modifier(Modifier::BOLD);
         for side in SIDES {
             let style = self.theme.side(side);
-            let name = self.name(side);
+            let name = self.model.places.name(side);
             let mark = Role::of_terminal(name).mark();
             let program = match side {
                 _ if name.is_empty() => "program".to_owned(),
@@ -98,12 +92,6 @@ impl<'a> Timeline<'a> {
         for (index, y) in (first..self.model.len()).zip(area.y..area.bottom()) {
             self.ends(lanes, y, index, buffer);
         }
-    }
-
-    /// The name of a side: of its first terminal.
-    fn name(&self, side: Side) -> &str {
-        let [left, right] = &self.names;
-        if side == Side::Left { left } else { right }
     }
 
     /// The states of a side's sockets once so many rows have happened.
@@ -165,8 +153,13 @@ impl<'a> Timeline<'a> {
                 return;
             }
             let side = places.side(terminal);
-            let name = self.name(side);
-            let whose = if name == terminal { String::new() } else { format!("{terminal}: ") };
+            let name = self.model.places.name(side);
+            let whose = match terminal.strip_prefix(name) {
+                Some("") => String::new(),
+                // Of a host, the terminal alone.
+                Some(rest) if rest.starts_with('.') => format!("{}: ", rest.trim_start_matches('.')),
+                _ => format!("{terminal}: "),
+            };
             let text = label::fit(&format!("{whose}{text}"), lanes.program.into());
             let style = self.style(index, self.theme.side(side)).add_modifier(style);
             aligned(buffer, (lanes.program(side), y), lanes.program, side, &text, style);
