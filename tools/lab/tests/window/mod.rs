@@ -72,7 +72,7 @@ impl Window {
             let Ok(bytes) = self.bytes.recv_timeout(left) else {
                 panic!("no {what} in\n{}", self.text());
             };
-            self.parser.process(&bytes);
+            self.take(&bytes);
         }
     }
 
@@ -94,6 +94,14 @@ impl Window {
         self.until(&what, |screen| trimmed(&screen.contents()) == expected);
     }
 
+    /// What was written appears. Nothing asks the terminal a question: the answer would arrive among the keys.
+    #[track_caller]
+    fn take(&mut self, bytes: &[u8]) {
+        let asks = bytes.windows(4).any(|bytes| bytes == b"\x1b[6n");
+        assert!(!asks, "it asks where the cursor is");
+        self.parser.process(bytes);
+    }
+
     pub fn press(&self, keys: &str) {
         (&*self.pty).write_all(keys.as_bytes()).expect("the terminal takes keys");
     }
@@ -110,7 +118,7 @@ impl Window {
         let deadline = Instant::now() + BOUND;
         let status = loop {
             while let Ok(bytes) = self.bytes.recv_timeout(Duration::from_millis(5)) {
-                self.parser.process(&bytes);
+                self.take(&bytes);
             }
             if let Some(status) = self.child.try_wait().expect("it is our child") {
                 break status;
@@ -118,7 +126,7 @@ impl Window {
             assert!(Instant::now() < deadline, "it did not end in time:\n{}", self.text());
         };
         while let Ok(bytes) = self.bytes.recv_timeout(Duration::from_millis(100)) {
-            self.parser.process(&bytes);
+            self.take(&bytes);
         }
         status
     }

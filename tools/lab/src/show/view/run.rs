@@ -172,7 +172,6 @@ fn hear(view: &mut View, screen: &mut Screen, news: News) -> Option<Act> {
             // Of several lines only the first: nothing is run that was not looked at.
             text.lines().next().unwrap_or_default().chars().for_each(|letter| keyboard.put(letter));
         }
-        News::Input(Event::Resize(..)) => screen.forget(),
         News::Input(_) | News::Nothing => {}
         News::NoInput => return Some(Act::Leave),
     }

@@ -13,6 +13,7 @@ use ratatui::crossterm::style::ResetColor;
 use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
+use ratatui::layout::Rect;
 
 use crate::error::{Error, Result};
 
@@ -46,7 +47,12 @@ impl Screen {
         let entered = execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste);
         let terminal = entered.and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())));
         match terminal {
-            Ok(terminal) => Ok(Self { terminal }),
+            Ok(terminal) => {
+                let mut screen = Self { terminal };
+                // Not every terminal has a second screen, or gives it empty.
+                screen.forget();
+                Ok(screen)
+            }
             Err(error) => {
                 restore();
                 Err(failed(error))
@@ -66,9 +72,12 @@ impl Screen {
         drawn.map(drop).map_err(|error| Error::of("draw", error))
     }
 
-    /// Draws everything anew next time, not only what has changed.
+    /// Draws everything anew next time, not only what has changed. (`Terminal::clear` would ask the terminal where its
+    /// cursor is, and the answer would go to whoever reads the keys.)
     pub fn forget(&mut self) {
-        let _ = self.terminal.clear(); // drawing says if the window is gone
+        if let Ok(size) = self.terminal.size() {
+            let _ = self.terminal.resize(Rect::new(0, 0, size.width, size.height)); // drawing says if it is gone
+        }
     }
 }
 
