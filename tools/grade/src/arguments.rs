@@ -18,9 +18,10 @@ does, and explains what it finds.
 Usage: grade EXERCISE [OPTIONS] -- COMMAND...
        grade --list | grade EXERCISE --list | grade progress
 
-COMMAND starts your program. In its words {addr}, {host}, {port} and {path} are
-replaced, and ADDR, HOST, PORT and SOCKET_PATH are set; a program that always
-takes 127.0.0.1:6797 works as well. What `cargo run` runs is built before.
+COMMAND starts your program. In its words {addr}, {host}, {port}, {path},
+{folder} and {message} are replaced, and ADDR, HOST, PORT, SOCKET_PATH, FOLDER
+and MESSAGE are set; a program that always takes 127.0.0.1:6797 works as well.
+What `cargo run` runs is built before.
 
 Options:
   --level L      only this level, by number or name
@@ -208,7 +209,7 @@ fn levels(exercise: &Exercise) -> String {
 }
 
 fn exercises() -> String {
-    let line = |exercise: &&Exercise| format!("{:16} {}\n", exercise.name, exercise.about);
+    let line = |exercise: &&Exercise| format!("{:22} {}\n", exercise.name, exercise.about);
     crate::exercise::ALL.iter().map(line).collect()
 }
 

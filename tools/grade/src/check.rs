@@ -27,12 +27,29 @@ pub struct Exercise {
     pub name: &'static str,
     /// What the program has to be, as a clause.
     pub about: &'static str,
+    /// What kind of socket the program is to have.
+    pub transport: Transport,
+    /// Whether the program waits for clients; otherwise it is a client.
+    pub serves: bool,
     /// Looks whether the program can be spoken to.
     pub ready: fn(&Place) -> lab::error::Result<Ready>,
     /// The names of its levels.
     pub levels: &'static [&'static str],
     /// Its checks, level by level.
     pub checks: &'static [Check],
+}
+
+/// A kind of socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+    /// A stream in the Unix domain.
+    Unix,
+    /// Datagrams in the Unix domain.
+    UnixDatagram,
 }
 
 /// Whether a program that was started can be spoken to.

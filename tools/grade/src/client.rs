@@ -1,8 +1,10 @@
 //! A client of the learner's server: a socket that never waits by itself, and everything that went over it.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use lab::error::{Error, Result};
 use nix::errno::Errno;
@@ -17,6 +19,9 @@ use crate::fault::{Exchange, How};
 /// More than was sent may come back; so much of it is read, and no more.
 pub const TOO_MUCH: usize = 64 * 1024;
 
+/// The same where it is the program that speaks first: more than its longest message.
+const MESSAGE: usize = 1024 * 1024;
+
 /// One connection.
 #[derive(Debug)]
 pub struct Client {
@@ -29,6 +34,8 @@ pub struct Client {
     pub got: Vec<u8>,
     /// How it stands.
     pub how: How,
+    /// So many bytes more than were sent are read, and no further ones.
+    most: usize,
 }
 
 impl Client {
@@ -52,7 +59,42 @@ impl Client {
             Err(errno) => return Err(doing(errno)),
         };
         let stream = Some(TcpStream::from(socket));
-        Ok(Self { stream, address: from, sent: Vec::new(), got: Vec::new(), how })
+        Ok(Self { stream, address: from, sent: Vec::new(), got: Vec::new(), how, most: TOO_MUCH })
+    }
+
+    /// Connects to the server at `path`. It has no address of its own, and the unspecified one here.
+    ///
+    /// # Errors
+    /// The kernel refuses a call; that nobody listens is no such error.
+    pub fn at_path(path: &Path) -> Result<Self> {
+        let (stream, how) = match UnixStream::connect(path) {
+            Ok(stream) => (Some(TcpStream::from(OwnedFd::from(stream))), How::Open),
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound) => {
+                (None, How::Reset)
+            }
+            Err(error) => return Err(Error::of(format!("connect {}", path.display()), error)),
+        };
+        if let Some(stream) = &stream {
+            stream.set_nonblocking(true).map_err(|error| Error::of("make a socket non-blocking", error))?;
+        }
+        let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        Ok(Self { stream, address, sent: Vec::new(), got: Vec::new(), how, most: TOO_MUCH })
+    }
+
+    /// The other way round: the connection that the learner's program has made with us.
+    ///
+    /// # Errors
+    /// The kernel refuses a call.
+    pub fn accepted(stream: TcpStream, address: SocketAddr) -> Result<Self> {
+        stream.set_nonblocking(true).map_err(|error| Error::of("make a socket non-blocking", error))?;
+        Ok(Self {
+            stream: Some(stream),
+            address,
+            sent: Vec::new(),
+            got: Vec::new(),
+            how: How::Open,
+            most: MESSAGE,
+        })
     }
 
     /// Whether the handshake is over; that it was refused shows in [`Self::how`].
@@ -83,12 +125,12 @@ impl Client {
     pub fn read(&mut self) -> bool {
         let mut buffer = [0; 16 * 1024];
         let before = self.got.len();
-        while self.how == How::Open && self.got.len() < self.sent.len() + TOO_MUCH {
+        while self.how == How::Open && self.got.len() < self.sent.len() + self.most {
             let Some(stream) = &mut self.stream else { break };
             match stream.read(&mut buffer) {
                 Ok(0) => self.how = How::End,
                 Ok(length) => {
-                    let room = (self.sent.len() + TOO_MUCH).saturating_sub(self.got.len());
+                    let room = (self.sent.len() + self.most).saturating_sub(self.got.len());
                     self.got.extend(buffer.iter().take(length.min(room)));
                 }
                 Err(error) => match error.kind() {
@@ -99,6 +141,15 @@ impl Client {
             }
         }
         self.got.len() > before || self.how != How::Open
+    }
+
+    /// Takes `most` bytes at most of what has come, and forgets them: so slowly that more is always on its way.
+    pub fn sip(&mut self, most: usize) {
+        let mut buffer = vec![0; most];
+        if let Some(stream) = &mut self.stream {
+            // That the connection is over shows in the next write.
+            let _ = stream.read(&mut buffer);
+        }
     }
 
     /// Gives the kernel as much of `bytes` as it takes without waiting, and says how much that was.
@@ -127,6 +178,8 @@ impl Client {
     /// The kernel refuses.
     pub fn cork(&self) -> Result<()> {
         match &self.stream {
+            // A stream in the Unix domain has no segments.
+            Some(_) if self.address.port() == 0 => Ok(()),
             Some(stream) => {
                 setsockopt(stream, TcpCork, &true).map_err(|errno| Error::of("setsockopt TCP_CORK", errno))
             }

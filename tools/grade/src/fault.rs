@@ -96,7 +96,10 @@ impl Fault {
     /// With what went over the connection of this client.
     #[must_use]
     pub fn on(mut self, client: SocketAddr, exchange: Option<Exchange>) -> Self {
-        self.clients.push(client);
+        // In the Unix domain a client has no address: then every call tells of it.
+        if client.port() != 0 {
+            self.clients.push(client);
+        }
         self.exchange = exchange;
         self
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use lab::error::{Error, Result};
@@ -96,6 +96,55 @@ fn address(text: &str) -> Option<SocketAddr> {
         Err(_) => IpAddr::from(Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?)),
     };
     Some(SocketAddr::new(address, u16::from_str_radix(port, 16).ok()?))
+}
+
+/// One line of /proc/net/unix that has a path (`proc_pid_net(5)`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnixRow {
+    /// Its path.
+    pub path: PathBuf,
+    /// Whether it is a socket for datagrams.
+    pub datagrams: bool,
+    /// Whether it listens.
+    pub listens: bool,
+    /// The number by which /proc/PID/fd names it; 0 as long as nobody has accepted it.
+    pub inode: u64,
+}
+
+impl UnixRow {
+    /// Whether it has this path.
+    #[must_use]
+    pub fn is_at(&self, path: &Path) -> bool {
+        self.path == path
+    }
+
+    /// Whether it is a connection in a listener's queue.
+    #[must_use]
+    pub fn waits_for_accept(&self) -> bool {
+        self.inode == 0
+    }
+}
+
+/// Every Unix-domain socket with a path in this thread's network.
+///
+/// # Errors
+/// There is no /proc.
+pub fn unix() -> Result<Vec<UnixRow>> {
+    let path = "/proc/thread-self/net/unix";
+    let text = fs::read(path).map_err(|error| Error::of(format!("read {path}"), error))?;
+    Ok(text.split(|byte| *byte == b'\n').filter_map(unix_row).collect())
+}
+
+/// `0000000000000000: 00000002 00000000 00010000 0001 01 933162 /tmp/socket`; of the flags, 10000 says that it listens.
+fn unix_row(line: &[u8]) -> Option<UnixRow> {
+    let mut words = line.splitn(8, |byte| *byte == b' ').skip(3);
+    let flags = words.next()?;
+    let datagrams = words.next()? == b"0002";
+    let _state = words.next()?;
+    // The inode is padded to five columns, so it and the path are cut here.
+    let rest = std::str::from_utf8(line).ok()?.splitn(7, ' ').nth(6)?.trim_start();
+    let (inode, path) = rest.split_once(' ')?;
+    Some(UnixRow { path: path.into(), datagrams, listens: flags == b"00010000", inode: inode.parse().ok()? })
 }
 
 /// A process of the learner's program.
@@ -249,6 +298,18 @@ mod tests {
         assert!(row.listens());
         assert_eq!((row.local.to_string().as_str(), row.waiting, row.inode), ("127.0.0.1:6797", 4, 933_162));
         assert_eq!(super::row("  sl  local_address rem_address   st tx_queue rx_queue"), None);
+    }
+
+    #[test]
+    fn a_row_of_the_unix_domain() {
+        let listener = b"0000000000000000: 00000002 00000000 00010000 0001 01 93316 /tmp/a socket";
+        let row = unix_row(listener).expect("a row");
+        assert!(row.listens && !row.datagrams && !row.waits_for_accept());
+        assert!(row.is_at(Path::new("/tmp/a socket")));
+        let queued =
+            unix_row(b"0000000000000000: 00000002 00000000 00000000 0001 02     0 /tmp/s").expect("a row");
+        assert!(queued.waits_for_accept() && !queued.listens);
+        assert_eq!(unix_row(b"0000000000000000: 00000003 00000000 00000000 0002 01 12345"), None);
     }
 
     #[test]

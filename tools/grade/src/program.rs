@@ -25,6 +25,10 @@ pub struct Place {
     pub address: SocketAddr,
     /// Of a Unix-domain socket.
     pub path: PathBuf,
+    /// Where it puts the files that it receives.
+    pub folder: PathBuf,
+    /// What a client is to send.
+    pub message: String,
 }
 
 /// What runs.
@@ -43,14 +47,16 @@ pub struct Program {
 }
 
 impl Place {
-    /// The command with `{addr}`, `{host}`, `{port}` and `{path}` in its words replaced.
+    /// The command with `{addr}`, `{host}`, `{port}`, `{path}`, `{folder}` and `{message}` in its words replaced.
     #[must_use]
     pub fn fill(&self, command: &[OsString]) -> Vec<OsString> {
-        let values: [(&str, Vec<u8>); 4] = [
+        let values: [(&str, Vec<u8>); 6] = [
             ("{addr}", self.address.to_string().into_bytes()),
             ("{host}", self.address.ip().to_string().into_bytes()),
             ("{port}", self.address.port().to_string().into_bytes()),
             ("{path}", self.path.as_os_str().as_bytes().to_vec()),
+            ("{folder}", self.folder.as_os_str().as_bytes().to_vec()),
+            ("{message}", self.message.clone().into_bytes()),
         ];
         let fill = |word: &OsString| {
             let bytes = values.iter().fold(word.as_bytes().to_vec(), |word, (name, value)| {
@@ -62,12 +68,14 @@ impl Place {
     }
 
     /// The same as variables of the environment.
-    fn variables(&self) -> [(&'static str, OsString); 4] {
+    fn variables(&self) -> [(&'static str, OsString); 6] {
         [
             ("ADDR", self.address.to_string().into()),
             ("HOST", self.address.ip().to_string().into()),
             ("PORT", self.address.port().to_string().into()),
             ("SOCKET_PATH", self.path.clone().into()),
+            ("FOLDER", self.folder.clone().into()),
+            ("MESSAGE", self.message.clone().into()),
         ]
     }
 }
@@ -220,10 +228,17 @@ mod tests {
 
     #[test]
     fn names_in_words_are_replaced() {
-        let place = Place { address: "127.0.0.1:6797".parse().expect("an address"), path: "/tmp/x".into() };
+        let place = Place {
+            address: "127.0.0.1:6797".parse().expect("an address"),
+            path: "/tmp/x".into(),
+            folder: "/tmp/f".into(),
+            message: "a b".into(),
+        };
         let words =
-            ["{addr}", "--port={port}", "{host}:{port}", "{path}", "{}", "{other}"].map(OsString::from);
-        let filled = ["127.0.0.1:6797", "--port=6797", "127.0.0.1:6797", "/tmp/x", "{}", "{other}"];
+            ["{addr}", "--port={port}", "{host}:{port}", "{path}", "{folder}", "{message}", "{}", "{other}"]
+                .map(OsString::from);
+        let filled =
+            ["127.0.0.1:6797", "--port=6797", "127.0.0.1:6797", "/tmp/x", "/tmp/f", "a b", "{}", "{other}"];
         assert_eq!(place.fill(&words), filled);
     }
 }

@@ -76,7 +76,7 @@ impl Progress {
                 Some(_) if count == 0 => String::new(),
                 Some(check) => format!("next: level {}, {}", check.level, check.id),
             };
-            format!("{:16} {count:2} of {:2}  {next}", exercise.name, exercise.checks.len())
+            format!("{:22} {count:2} of {:2}  {next}", exercise.name, exercise.checks.len())
                 .trim_end()
                 .to_owned()
                 + "\n"

@@ -10,11 +10,10 @@ use lab::network;
 use lab::record::call::Call;
 use lab::signals::Signals;
 
-use crate::check::{Exercise, Ready};
+use crate::check::{Exercise, Ready, Transport};
 use crate::client::Client;
 use crate::explain;
 use crate::fault::{Fault, Judged, Stop, fault};
-
 use crate::kernel::{self, Quiet};
 use crate::program::{Place, Program};
 
@@ -88,6 +87,10 @@ pub struct Bench<'a> {
     next_port: u16,
     /// The program never sleeps: who waits for that waits in vain.
     restless: bool,
+    /// How many descriptors the program may have, where that is not what is usual.
+    pub descriptors: Option<u32>,
+    /// Its calls are not watched, although they are elsewhere: that would take too long.
+    pub unwatched: bool,
     /// What is happening, as a clause for a sentence: `when a client reset its connection`.
     pub moment: &'static str,
     /// What the learner should know although the check passes.
@@ -103,11 +106,18 @@ impl<'a> Bench<'a> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
         Self {
             subject,
-            place: Place { address, path: scratch.join("socket") },
+            place: Place {
+                address,
+                path: scratch.join("socket"),
+                folder: scratch.join("received"),
+                message: String::new(),
+            },
             scratch,
             signals,
             program: None,
             next_port: FIRST_CLIENT,
+            descriptors: None,
+            unwatched: false,
             restless: false,
             moment: "",
             note: None,
@@ -154,6 +164,8 @@ impl<'a> Bench<'a> {
     /// There is none to be had.
     pub fn fresh_network(&mut self) -> Result<()> {
         self.end();
+        // A server in the Unix domain that was killed has left its file.
+        let _ = std::fs::remove_file(&self.place.path);
         network::fresh()?;
         SETTINGS.iter().try_for_each(|(name, value)| network::set(name, value))?;
         self.next_port = FIRST_CLIENT;
@@ -168,9 +180,24 @@ impl<'a> Bench<'a> {
         self.end();
         self.restless = false;
         let subject = self.subject;
-        self.program =
-            Some(Program::start(&subject.command, &self.place, &subject.here, self.scratch, subject.traced)?);
+        let command = self.limited(&subject.command);
+        self.program = Some(Program::start(
+            &command,
+            &self.place,
+            &subject.here,
+            self.scratch,
+            subject.traced && !self.unwatched,
+        )?);
         Ok(())
+    }
+
+    /// The command, by a shell that first sets the limit of descriptors, for good: the program cannot raise it again.
+    fn limited(&self, command: &[OsString]) -> Vec<OsString> {
+        let Some(limit) = self.descriptors else { return command.to_vec() };
+        let script = format!("ulimit -n {limit} && exec \"$0\" \"$@\"");
+        let mut words: Vec<OsString> = vec!["sh".into(), "-c".into(), script.into()];
+        words.extend(command.iter().cloned());
+        words
     }
 
     /// Starts the program in a new network, and waits until it can be spoken to.
@@ -204,6 +231,7 @@ impl<'a> Bench<'a> {
     pub fn wait_ready(&mut self) -> Judged {
         let begun = Instant::now();
         let mut elsewhere: Option<Instant> = None;
+        let (mut looks, mut working) = (0_u32, 0_u32);
         loop {
             self.go_on()?;
             let ready = (self.subject.exercise.ready)(&self.place)?;
@@ -216,11 +244,7 @@ impl<'a> Bench<'a> {
                     elsewhere.get_or_insert_with(Instant::now);
                 }
                 Ready::Elsewhere(place) => {
-                    return fault(format!(
-                        "Your program listens on {place}, not on {}. The grader passes the address in the \
-                         environment (ADDR, or HOST and PORT), and in place of {{addr}} in a word of your command.",
-                        self.place.address
-                    ));
+                    return Err(explain::elsewhere(self, &place).into());
                 }
             }
             if program.ended().is_some() {
@@ -228,8 +252,12 @@ impl<'a> Bench<'a> {
             }
             let members = program.members();
             let compiles = members.iter().any(|member| COMPILERS.contains(&member.name.as_str()));
+            // One that works all the time, or waits for a processor all the time, is still on its way.
+            looks += 1;
+            working += u32::from(kernel::runs(&members));
             let limits = self.limits();
-            if begun.elapsed() > if compiles { limits.compile } else { limits.start } {
+            let limit = if compiles || working * 2 > looks { limits.compile } else { limits.start };
+            if begun.elapsed() > limit {
                 return Err(explain::never_ready(self)?.into());
             }
             std::thread::sleep(Duration::from_millis(2));
@@ -267,9 +295,14 @@ impl<'a> Bench<'a> {
         let port = self.place.address.port();
         loop {
             self.go_on()?;
-            let open = kernel::tcp()?
-                .iter()
-                .any(|row| row.local.port() == port && matches!(row.state, 1 | kernel::CLOSE_WAIT));
+            let open = match self.subject.exercise.transport {
+                Transport::Unix => {
+                    kernel::unix()?.iter().any(|row| row.is_at(&self.place.path) && !row.listens)
+                }
+                _ => kernel::tcp()?
+                    .iter()
+                    .any(|row| row.local.port() == port && matches!(row.state, 1 | kernel::CLOSE_WAIT)),
+            };
             if !open {
                 return Ok(true);
             }

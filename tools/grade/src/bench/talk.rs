@@ -1,12 +1,13 @@
 //! What clients do to the program, and every wait for what it does.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use lab::error::Result;
 use nix::poll::{PollFlags, PollTimeout};
 
 use super::Bench;
+use crate::check::Transport;
 use crate::client::Client;
 use crate::explain;
 use crate::fault::{How, Judged};
@@ -32,8 +33,23 @@ impl Bench<'_> {
     /// # Errors
     /// There is no /proc.
     pub fn waiting(&self) -> Result<u32> {
+        if self.subject.exercise.transport == Transport::Unix {
+            let waits = |row: &kernel::UnixRow| row.is_at(&self.place.path) && row.waits_for_accept();
+            return Ok(u32::try_from(kernel::unix()?.into_iter().filter(waits).count()).unwrap_or(u32::MAX));
+        }
         let listens = |row: &Row| row.listens() && row.local.port() == self.place.address.port();
         Ok(kernel::tcp()?.into_iter().filter(listens).map(|row| row.waiting).sum())
+    }
+
+    /// An address of its own for the next client, on the same loopback interface.
+    pub fn next_address(&mut self) -> SocketAddr {
+        let port = self.next_port;
+        self.next_port += 1;
+        let host = match self.place.address {
+            SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::LOCALHOST),
+            SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::LOCALHOST),
+        };
+        SocketAddr::new(host, port)
     }
 
     /// A new client, connected.
@@ -41,9 +57,19 @@ impl Bench<'_> {
     /// # Errors
     /// It is refused, or nobody answers.
     pub fn connect(&mut self) -> Judged<Client> {
-        let from = SocketAddr::from((Ipv4Addr::LOCALHOST, self.next_port));
-        self.next_port += 1;
-        let mut client = Client::begin(from, self.place.address)?;
+        let mut client = match self.subject.exercise.transport {
+            Transport::Unix => Client::at_path(&self.place.path)?,
+            _ => Client::begin(self.next_address(), self.place.address)?,
+        };
+        self.wait_connected(&mut client)?;
+        Ok(client)
+    }
+
+    /// Waits until the handshake of this client is over.
+    ///
+    /// # Errors
+    /// It is refused, or nobody answers.
+    pub fn wait_connected(&mut self, client: &mut Client) -> Judged {
         let begun = Instant::now();
         while !client.is_connected() {
             self.go_on()?;
@@ -53,7 +79,7 @@ impl Bench<'_> {
             let _ = client.is_ready(PollFlags::POLLOUT, PollTimeout::from(TICK));
         }
         match client.how {
-            How::Open => Ok(client),
+            How::Open => Ok(()),
             _ => Err(explain::refused(self)?.into()),
         }
     }
@@ -165,6 +191,10 @@ impl Bench<'_> {
     /// # Errors
     /// It does not.
     pub fn consumed(&mut self, client: &mut Client) -> Judged {
+        if self.subject.exercise.transport == Transport::Unix {
+            // The kernel does not tell how much waits in somebody else's Unix-domain socket. But a send wakes who waits.
+            return self.settle();
+        }
         let begun = Instant::now();
         let mut quiet = Quiet::from_now();
         while self.row(client)?.is_some_and(|row| row.waiting > 0) || self.waiting()? > 0 {

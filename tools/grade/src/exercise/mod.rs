@@ -7,11 +7,46 @@ use crate::check::{Exercise, Ready};
 use crate::kernel;
 use crate::program::Place;
 
+pub mod book;
+mod clients;
+mod datagrams;
+pub mod frames_receiver;
+pub mod many;
+pub mod tcp_client;
 pub mod tcp_echo;
 pub mod tcp_once;
+pub mod udp_client;
+pub mod udp_echo;
+mod unix;
+pub mod unix_datagram;
+pub mod unix_echo;
 
 /// Every exercise, in the order of the book.
-pub const ALL: [&Exercise; 2] = [&tcp_once::EXERCISE, &tcp_echo::EXERCISE];
+pub const ALL: [&Exercise; 23] = [
+    &tcp_once::EXERCISE,
+    &tcp_echo::EXERCISE,
+    &tcp_client::EXERCISE,
+    &udp_echo::EXERCISE,
+    &udp_client::EXERCISE,
+    &unix_echo::EXERCISE,
+    &unix_datagram::EXERCISE,
+    &frames_receiver::EXERCISE,
+    &many::EXERCISE,
+    &book::part_one::ANOTHER_PORT,
+    &book::part_one::IPV6,
+    &book::part_one::STAYS,
+    &book::part_one::WHOLE_LINE,
+    &book::part_one::THE_1024,
+    &book::part_one::TIME_LIMIT,
+    &book::part_three::FOR_SOME,
+    &book::part_three::CLOCK,
+    &book::part_four::CR_LF,
+    &book::part_six::BUSY,
+    &book::part_six::HALF_SECOND,
+    &book::part_seven::TIMER,
+    &book::part_seven::SEMAPHORE,
+    &book::part_seven::RECEIVER,
+];
 
 /// Whether somebody listens with TCP at the place, or at every address with its port.
 ///

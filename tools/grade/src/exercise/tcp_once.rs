@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::tcp_echo::{faults, keeps, starts};
 use crate::bench::Bench;
-use crate::check::{Check, Exercise};
+use crate::check::{Check, Exercise, Transport};
 use crate::client::Client;
 use crate::explain;
 use crate::fault::{How, Judged, fault};
@@ -16,6 +16,8 @@ use crate::program::{Program, ending};
 pub const EXERCISE: Exercise = Exercise {
     name: "tcp-once",
     about: "part one's server: one client, one message back, and the end",
+    transport: Transport::Tcp,
+    serves: true,
     ready: super::listens,
     levels: &["starts", "ends", "faults"],
     checks: &[

@@ -69,7 +69,7 @@ fn hole(at: usize, length: usize, calls: &[Call]) -> Fault {
     } else {
         format!("Bytes {at} to {end} of ours are missing")
     };
-    match short_send(calls) {
+    match short_send(calls, at) {
         Some((name, given, took)) => Fault::new(format!(
             "{bytes}: {name} was given {given} bytes and took {took}. The rest was not sent again. send returns how \
              many bytes the kernel has taken; go on with the others."
@@ -80,11 +80,17 @@ fn hole(at: usize, length: usize, calls: &[Call]) -> Fault {
     }
 }
 
-/// A send that took fewer bytes than it was given, after which the rest was not sent: its name, and the numbers.
-fn short_send(calls: &[Call]) -> Option<(String, i64, i64)> {
+/// A send that took fewer bytes than it was given, and after which the rest was not sent: what is missing begins at `at`,
+/// right where that send has ended, or a few bytes later that happen to be those which came instead. Gives its name, and
+/// the numbers.
+fn short_send(calls: &[Call], at: usize) -> Option<(String, i64, i64)> {
+    let mut sent = 0;
     calls.iter().filter(|call| call.sends()).find_map(|call| {
         let (given, took) = (calls::given(call)?, call.number()?);
-        (took > 0 && took < given).then(|| (call.name.clone(), given, took))
+        sent += took.max(0);
+        let is_it =
+            took > 0 && took < given && i64::try_from(at).is_ok_and(|at| (sent..sent + 8).contains(&at));
+        is_it.then(|| (call.name.clone(), given, took))
     })
 }
 
@@ -105,7 +111,7 @@ fn missing_at_the_end(exchange: &Exchange, calls: &[Call]) -> Option<Fault> {
     if at > 0 && rest.first() == Some(&0) {
         return Some(zero_byte(at));
     }
-    if let (true, Some((name, given, took))) = (exchange.how != How::Reset, short_send(calls)) {
+    if let (true, Some((name, given, took))) = (exchange.how != How::Reset, short_send(calls, at)) {
         return Some(
             Fault::new(format!(
                 "{} of {} bytes came back: {name} was given {given} bytes and took {took}. The rest was not sent \

@@ -7,6 +7,7 @@ use nix::sys::signal::Signal;
 use super::{GONE, NOBODY, NOT_TEXT, QUEUE, RESTS, TAKEN};
 use crate::bench::Bench;
 use crate::calls;
+use crate::check::Transport;
 use crate::fault::{Fault, Judged};
 use crate::kernel;
 use crate::page::Page;
@@ -110,19 +111,43 @@ pub fn never_ready(bench: &mut Bench<'_>) -> Judged<Fault> {
     let seconds = bench.limits().start.as_secs_f64();
     let calls = bench.program().and_then(|program| program.calls.as_ref().map(calls::Calls::all));
     let made = |name: &str| calls.iter().flatten().any(|call| call.name == name && call.number() == Some(0));
-    let address = bench.place.address;
-    let sentence = if made("bind") && !made("listen") {
+    let transport = bench.subject.exercise.transport;
+    let (place, _) = place(bench);
+    let streams = matches!(transport, Transport::Tcp | Transport::Unix);
+    let sentence = if streams && made("bind") && !made("listen") {
         format!(
             "Your program has called bind and has not called listen: after {seconds} seconds nobody can connect to \
-             {address}."
+             {place}."
         )
     } else {
         format!(
-            "Nobody listens on {address} after {seconds} seconds. Your program runs{}.",
+            "{} {place} after {seconds} seconds. Your program runs{}.",
+            if streams { "Nobody listens on" } else { "Nobody takes datagrams at" },
             if calls.is_some() && !made("bind") { ", and has not called bind" } else { "" }
         )
     };
     Ok(Fault::new(sentence).read(NOBODY))
+}
+
+/// The program waits somewhere else.
+#[must_use]
+pub fn elsewhere(bench: &Bench<'_>, other: &str) -> Fault {
+    let (place, given) = place(bench);
+    Fault::new(format!("Your program waits on {other}, not on {place}. The grader passes {given}."))
+}
+
+/// Where the program is to wait, and how it is told.
+fn place(bench: &Bench<'_>) -> (String, &'static str) {
+    match bench.subject.exercise.transport {
+        Transport::Tcp | Transport::Udp => (
+            bench.place.address.to_string(),
+            "the address in the environment (ADDR, or HOST and PORT), and in place of {addr} in a word of your command",
+        ),
+        Transport::Unix | Transport::UnixDatagram => (
+            "the path that it was given".to_owned(),
+            "that path in the environment (SOCKET_PATH), and in place of {path} in a word of your command",
+        ),
+    }
 }
 
 /// Nobody listens any more.

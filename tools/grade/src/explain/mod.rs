@@ -16,7 +16,7 @@ mod content;
 mod ended;
 mod silent;
 
-pub use ended::{address_taken, died, ended_early, never_ready, no_answer_to_connect, refused};
+pub use ended::{address_taken, died, elsewhere, ended_early, never_ready, no_answer_to_connect, refused};
 
 const NOT_TEXT: Page = page("docs/part-one-failures.md", "Bytes that are not text");
 const TWO_PIECES: Page = page("docs/part-one-failures.md", "A message in two pieces");

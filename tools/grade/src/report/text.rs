@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use lab::error::{Error, Result};
 
 use crate::bench::Subject;
-use crate::check::{Check, Exercise};
+use crate::check::{Check, Exercise, Transport};
 use crate::fault::How;
 use crate::page::Page;
 use crate::report::show::show;
@@ -119,10 +119,13 @@ impl<W: Write> Report<W> {
         if !failure.calls.is_empty() {
             self.line(format_args!(""))?;
             let whose = match failure.fault.clients.first() {
-                Some(client) => format!("on the connection with {client}"),
-                None => "on its listener".to_owned(),
+                Some(peer) => format!(" on the connection with {peer}"),
+                None if self.exercise.serves && self.exercise.transport == Transport::Tcp => {
+                    " on its listener".to_owned()
+                }
+                None => String::new(),
             };
-            self.line(format_args!("  your program's calls {whose}:"))?;
+            self.line(format_args!("  your program's calls{whose}:"))?;
             for call in &failure.calls {
                 self.line(format_args!("    {call}"))?;
             }

@@ -4,8 +4,9 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 fn main() -> std::io::Result<()> {
-    let message = std::env::args().nth(2).unwrap();
-    let mut server = TcpStream::connect(std::env::args().nth(1).unwrap())?;
+    let variable = |name| std::env::var(name).map_err(std::io::Error::other);
+    let message = variable("MESSAGE")?;
+    let mut server = TcpStream::connect(variable("ADDR")?)?;
     server.set_read_timeout(Some(Duration::from_secs(5)))?;
     server.write_all(message.as_bytes())?;
     let (mut answer, mut buffer) = (Vec::new(), [0; 1024]);

@@ -1,4 +1,4 @@
-// It calls send once, without waiting: of a long message only what fits is sent. Caught by tcp-client while-reading.
+// It calls send once, without waiting: of a long message only what fits is sent. Caught by tcp-client long.
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -37,8 +37,10 @@ def receive(connection):
             sum_of_all, left = zlib.crc32(piece, sum_of_all), left - len(piece)
     checksum, = struct.unpack(">I", exactly(connection, 4))
     if checksum != sum_of_all:
+        os.remove(os.path.join(FOLDER, name))
         return BROKEN, f"checksum {checksum:#x}"
     if connection.recv(1):
+        os.remove(os.path.join(FOLDER, name))
         return BROKEN, "something follows the frame"
     return KEPT, f"{name}: {length} bytes"
 

@@ -1,4 +1,4 @@
-# Sends its message, reads until all of it has come back, and says so if it does not.
+# Sends its message, reads until all of it has come back, and says so if it does not. Passes tcp-client.
 import os
 import socket
 import sys

@@ -1,4 +1,4 @@
-# Part four's receiver, as the page describes its frame.
+# Part four's receiver, as the page describes its frame. Passes frames-receiver.
 import os
 import socket
 import struct

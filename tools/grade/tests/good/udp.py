@@ -1,4 +1,4 @@
-# Each datagram goes back to whom it came from; an empty one is a datagram, too.
+# Each datagram goes back to whom it came from; an empty one is a datagram, too. Passes udp-echo.
 import os
 import socket
 

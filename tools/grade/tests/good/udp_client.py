@@ -1,4 +1,4 @@
-# Connected: the kernel drops what others send, and tells us when nobody is there. Three tries of a second.
+# Connected: the kernel drops what others send, and tells us when nobody is there. Three tries of a second. Passes udp-client.
 import os
 import socket
 import sys

@@ -1,4 +1,4 @@
-# A path for a name: a stale file is replaced, nobody else's is touched, and its own goes with it.
+# A path for a name: a stale file is replaced, nobody else's is touched, and its own goes with it. Passes unix-echo.
 import os
 import signal
 import socket

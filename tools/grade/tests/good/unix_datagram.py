@@ -1,4 +1,4 @@
-# Part three's datagrams: a name for the server, and one for each client that wants an answer.
+# Part three's datagrams: a name for the server, and one for each client that wants an answer. Passes unix-datagram.
 import os
 import signal
 import socket

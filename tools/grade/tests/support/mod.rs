@@ -132,17 +132,27 @@ pub fn judge(exercise: &str, subject: &Subject, more: &[&str]) -> Option<Report>
         }
     };
     let words: Vec<&str> = command.iter().map(String::as_str).collect();
-    let (output, json) = run(exercise, &words, more, &folder).expect("the grader runs");
+    Some(judge_in(exercise, &words, more, &folder))
+}
+
+/// Judges what `words` start, as `exercise`.
+pub fn judge_command(exercise: &str, words: &[&str], more: &[&str]) -> Report {
+    let folder = harness::folder::tempdir().expect("a folder");
+    judge_in(exercise, words, more, &folder)
+}
+
+fn judge_in(exercise: &str, words: &[&str], more: &[&str], folder: &TempDir) -> Report {
+    let (output, json) = run(exercise, words, more, folder).expect("the grader runs");
     let text = String::from_utf8(output.stdout).expect("text");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(
         matches!(output.status.code(), Some(0 | 1)),
         "{}: {}\n{errors}{text}",
-        subject.name(),
+        words.join(" "),
         output.status
     );
     let json = serde_json::from_str(&json).expect("JSON");
-    Some(Report { code: output.status.code(), text, json })
+    Report { code: output.status.code(), text, json }
 }
 
 fn run(exercise: &str, words: &[&str], more: &[&str], folder: &TempDir) -> io::Result<(Output, String)> {

@@ -1,18 +1,20 @@
 //! A TCP server that sends back every byte to the client that sent it, for as many clients as come.
 
-use crate::check::{Check, Exercise};
+use crate::check::{Check, Exercise, Transport};
 
-mod bytes;
+pub(super) mod bytes;
 pub(super) mod faults;
 pub(super) mod keeps;
-mod many;
+pub(super) mod many;
 pub(super) mod starts;
-mod stream;
+pub(super) mod stream;
 
 /// The exercise.
 pub const EXERCISE: Exercise = Exercise {
     name: "tcp-echo",
     about: "a TCP server that sends every client back what it sent, until the client ends",
+    transport: Transport::Tcp,
+    serves: true,
     ready: super::listens,
     levels: &["starts", "stream", "bytes", "many", "faults", "keeps"],
     checks: &CHECKS,

@@ -1,0 +1,81 @@
+//! Waiting for something to happen, for as long as something still may.
+
+use std::time::{Duration, Instant};
+
+use crate::bench::Bench;
+use crate::fault::{How, Judged};
+use crate::kernel::Quiet;
+use crate::program::Program;
+
+impl Bench<'_> {
+    /// Waits until `done`, which looks at whatever it likes, and gives [`How::Open`]. Gives up when the program has ended,
+    /// when nothing in it moves any more, or when the usual limit is over, and says which of these it was.
+    ///
+    /// # Errors
+    /// The grader has to stop, or what `done` gives.
+    pub fn until(&mut self, done: impl FnMut(&mut Self) -> Judged<bool>) -> Judged<How> {
+        let limit = self.limits().wait;
+        self.until_within(limit, done)
+    }
+
+    /// As [`Self::until`], for something that may take longer, or must be sooner.
+    ///
+    /// # Errors
+    /// As [`Self::until`].
+    pub fn until_within(
+        &mut self,
+        limit: Duration,
+        mut done: impl FnMut(&mut Self) -> Judged<bool>,
+    ) -> Judged<How> {
+        let begun = Instant::now();
+        let mut quiet = Quiet::from_now();
+        loop {
+            self.go_on()?;
+            // Looked at first: what has happened by then is there when `done` looks.
+            let ended = self.program().is_none_or(|program| program.ended().is_some());
+            let members = self.program().map(|program| program.members()).unwrap_or_default();
+            let stands = quiet.look(&members) > self.limits().quiet;
+            let late = begun.elapsed() > limit;
+            if done(self)? {
+                return Ok(How::Open);
+            }
+            if ended {
+                return Ok(How::Exit);
+            }
+            if late || stands {
+                return Ok(if stands { How::Silent } else { How::Slow });
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Waits until `done`, by the clock alone: for a program that may sleep for a while and then go on. Whether it is done.
+    ///
+    /// # Errors
+    /// The grader has to stop, or what `done` gives.
+    pub fn by_the_clock(
+        &mut self,
+        limit: Duration,
+        mut done: impl FnMut(&mut Self) -> Judged<bool>,
+    ) -> Judged<bool> {
+        let begun = Instant::now();
+        while !done(self)? {
+            self.go_on()?;
+            if begun.elapsed() > limit {
+                return Ok(false);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Ok(true)
+    }
+
+    /// Waits until the program has ended, whatever it does meanwhile; `None` if it has not within `limit`.
+    ///
+    /// # Errors
+    /// The grader has to stop.
+    pub fn ends_within(&mut self, limit: Duration) -> Judged<Option<std::process::ExitStatus>> {
+        let ended = |bench: &mut Self| bench.program().and_then(Program::ended);
+        self.by_the_clock(limit, |bench| Ok(ended(bench).is_some()))?;
+        Ok(ended(self))
+    }
+}

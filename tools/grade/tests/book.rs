@@ -1,0 +1,191 @@
+//! The exercises of the book: the part's own program does not solve them, and the answer does.
+
+#![expect(clippy::expect_used, reason = "a test says what it expects by panicking")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use harness::process::built;
+use serde_json::Value;
+use support::{Report, can_judge, each, exercises, judge_command};
+
+/// An exercise, its unsolved program, words of the sentence that this gets, and the answer.
+struct Exercise {
+    name: &'static str,
+    lesson: Program,
+    because: &'static str,
+    answer: Program,
+}
+
+/// A program of the workspace: its package, its name and its arguments.
+type Program = (&'static str, &'static str, &'static [&'static str]);
+
+const SERVER: Program = ("part-one-server", "part-one-server", &[]);
+
+const EXERCISES: [Exercise; 14] = [
+    Exercise {
+        name: "part-one/1",
+        lesson: SERVER,
+        because: "The port is 6797",
+        answer: ("part-one-server", "part-one-server", &["127.0.0.1:0"]),
+    },
+    Exercise {
+        name: "part-one/2",
+        lesson: SERVER,
+        because: "waits on 127.0.0.1:6797, not on [::1]:6797",
+        answer: ("part-one-server", "part-one-server", &["[::1]:6797"]),
+    },
+    Exercise {
+        name: "part-one/4",
+        lesson: SERVER,
+        because: "Your program ended after its first clients",
+        answer: ("solutions", "part-one-4", &[]),
+    },
+    Exercise {
+        name: "part-one/5",
+        lesson: SERVER,
+        because: "without a line feed behind it",
+        answer: ("solutions", "part-one-5", &[]),
+    },
+    Exercise {
+        name: "part-one-failures/3",
+        lesson: SERVER,
+        because: "1024 of 3000 bytes came back",
+        answer: ("solutions", "part-one-failures-3", &[]),
+    },
+    Exercise {
+        name: "part-one-failures/4",
+        lesson: SERVER,
+        because: "still waits for it",
+        answer: ("solutions", "part-one-failures-4", &[]),
+    },
+    Exercise {
+        name: "part-three/1",
+        lesson: ("part-three-unix", "unix-server", &["{path}"]),
+        because: "has the mode 0600",
+        answer: ("solutions", "part-three-1", &["{path}"]),
+    },
+    Exercise {
+        name: "part-three-datagrams/2",
+        lesson: ("part-three-unix", "unix-seqpacket-server", &["{path}"]),
+        because: "was answered with \"a\", not \"1\"",
+        answer: ("solutions", "part-three-datagrams-2", &["{path}"]),
+    },
+    Exercise {
+        name: "part-four/1",
+        lesson: ("part-four-frames", "frames-lines", &[]),
+        because: "does not say \"line of 5 bytes\"",
+        answer: ("solutions", "part-four-1", &[]),
+    },
+    Exercise {
+        name: "part-six/3",
+        lesson: ("part-six-connections", "many-threads", &["--most", "2"]),
+        because: "is left waiting",
+        answer: ("solutions", "part-six-3", &["--most", "2"]),
+    },
+    Exercise {
+        name: "part-six-failures/1",
+        lesson: ("part-six-connections", "many-iterative", &["--idle", "1"]),
+        because: "still served",
+        answer: ("solutions", "part-six-failures-1", &[]),
+    },
+    Exercise {
+        name: "part-seven/1",
+        lesson: ("part-seven-async", "async-executor", &[]),
+        because: "does not say \"2 clients are here\"",
+        answer: ("solutions", "part-seven-1", &[]),
+    },
+    Exercise {
+        name: "part-seven/3",
+        lesson: ("part-seven-async", "async-executor", &[]),
+        because: "has its answer while two others are here",
+        answer: ("solutions", "part-seven-3", &[]),
+    },
+    Exercise {
+        name: "part-seven/4",
+        lesson: ("part-four-frames", "frames-receiver", &["{addr}", "{folder}"]),
+        because: "no whole answer came",
+        answer: ("solutions", "part-seven-4", &["{addr}", "{folder}"]),
+    },
+];
+
+/// Every level.
+const ALL: usize = usize::MAX;
+
+/// The book's own programs, and what each of them passes: up to this level.
+const PROGRAMS: [(&str, usize, Program); 17] = [
+    ("tcp-once", ALL, SERVER),
+    ("tcp-client", ALL, ("part-one-client", "part-one-client", &["{addr}", "{message}"])),
+    ("udp-echo", ALL, ("part-two-datagram", "datagram-server", &[])),
+    ("udp-client", ALL, ("part-two-datagram", "datagram-client", &["--connect", "{addr}", "{message}"])),
+    // Part three serves one client after another.
+    ("unix-echo", 4, ("part-three-unix", "unix-server", &["{path}"])),
+    ("unix-datagram", ALL, ("part-three-unix", "unix-datagram-server", &["{path}"])),
+    ("frames-receiver", ALL, ("part-four-frames", "frames-receiver", &["{addr}", "{folder}"])),
+    ("tcp-echo", ALL, ("part-six-connections", "many-threads", &[])),
+    ("tcp-echo", ALL, ("part-six-connections", "many-poll", &[])),
+    ("tcp-echo", ALL, ("part-six-connections", "many-epoll", &[])),
+    ("many", ALL, ("part-six-connections", "many-threads", &[])),
+    ("many", ALL, ("part-six-connections", "many-poll", &[])),
+    ("many", ALL, ("part-six-connections", "many-epoll", &[])),
+    ("tcp-echo", ALL, ("part-seven-async", "async-executor", &[])),
+    ("tcp-echo", ALL, ("part-seven-async", "async-tokio", &[])),
+    ("many", ALL, ("part-seven-async", "async-executor", &[])),
+    ("many", ALL, ("part-seven-async", "async-tokio", &[])),
+];
+
+fn judge(exercise: &str, (package, name, arguments): Program) -> Report {
+    let program: PathBuf = built(package, name).expect("it builds");
+    let program = program.to_str().expect("text").to_owned();
+    let words: Vec<&str> = [program.as_str()].into_iter().chain(arguments.iter().copied()).collect();
+    judge_command(exercise, &words, &["--all"])
+}
+
+#[test]
+fn the_lesson_is_no_answer_and_the_answer_is_one() {
+    if !can_judge("the_lesson_is_no_answer_and_the_answer_is_one") {
+        return;
+    }
+    let complaints = each(&EXERCISES, |exercise| {
+        let unsolved = judge(exercise.name, exercise.lesson);
+        let flat = unsolved.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        if unsolved.code != Some(1) || !flat.contains(exercise.because) {
+            return Err(format!(
+                "{}: the lesson should fail with \"{}\":\n{}",
+                exercise.name, exercise.because, unsolved.text
+            ));
+        }
+        let solved = judge(exercise.name, exercise.answer);
+        match solved.code {
+            Some(0) => Ok(()),
+            _ => Err(format!("{}: the answer fails:\n{}", exercise.name, solved.text)),
+        }
+    });
+    assert!(complaints.is_empty(), "{}", complaints.join("\n\n"));
+}
+
+#[test]
+fn every_exercise_of_the_book_is_tried() {
+    let tried: BTreeSet<&str> = EXERCISES.iter().map(|exercise| exercise.name).collect();
+    let known: BTreeSet<&str> = exercises().into_iter().filter(|name| name.contains('/')).collect();
+    assert_eq!(tried, known);
+}
+
+#[test]
+fn the_books_own_programs_pass() {
+    if !can_judge("the_books_own_programs_pass") {
+        return;
+    }
+    let complaints = each(&PROGRAMS, |(exercise, level, program)| {
+        let report = judge(exercise, *program);
+        let checks = report.json["checks"].as_array().expect("checks");
+        let is_asked = |check: &&Value| check["level"].as_u64().is_some_and(|own| own <= *level as u64);
+        if checks.iter().filter(is_asked).all(|check| check["status"] == "pass") {
+            return Ok(());
+        }
+        Err(format!("{exercise} finds in {}:\n{}", program.1, report.text))
+    });
+    assert!(complaints.is_empty(), "{}", complaints.join("\n\n"));
+}
