@@ -116,7 +116,7 @@ $
 
 
 
-The command in the terminal one has ended with status 0.
+ The command in the terminal one has ended with status 0.
 
  Return: types in two: $ cat
  ←→ step  ⏎ block  nN heading  p play  +- speed  d bytes  wtr zoom  ␣ read  ?  q";
@@ -141,7 +141,7 @@ hello
 
 
 
-one prints: hello
+ one prints: hello
 
  1 event more has happened: → steps to it
  ←→ step  ⏎ block  nN heading  p play  +- speed  d bytes  wtr zoom  ␣ read  ?  q";
@@ -373,7 +373,6 @@ fn program_kernel_wire_kernel_program() {
     window.wait_for("the event in full");
     window.wait_for("TCP, 32 bytes");
     window.wait_for("flags: PSH ACK");
-    window.press(" ");
     window.wait_for("decimal    104 101 108 108 111  10");
     window.wait_for("character    h   e   l   l   o  \\n");
     window.press("dq");

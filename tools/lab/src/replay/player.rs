@@ -251,9 +251,12 @@ impl<'a> Replay<'a> {
             return Err(Stop::Missing(missing.clone()));
         }
         let mut prefix = self.scratch.words();
-        // A program under strace cannot be traced twice.
-        let traces_itself = self.page.commands_in(name).any(|command| command.contains("strace"));
-        if !traces.is_empty() || (self.stage.records && !traces_itself) {
+        // A program under strace cannot be traced twice: neither one that this terminal starts under it, nor one of
+        // another terminal that it attaches to. And where a crowd of clients comes, it would be slowed down too much.
+        let traces_itself = self.page.commands_in(name).any(|command| command.contains("strace"))
+            || self.page.commands().any(|command| command.contains("strace") && command.contains(" -p "));
+        let is_crowd = self.page.commands().any(|command| command.contains("crowd"));
+        if !traces.is_empty() || (self.stage.records && !traces_itself && !is_crowd) {
             let also: Vec<String> = traces.iter().flat_map(|console| console.calls.clone()).collect();
             match self.session.trace(name, &also)? {
                 Ok(words) => prefix.extend(words),

@@ -51,11 +51,11 @@ pub fn lines(model: &Model, index: usize, width: usize) -> Vec<Line> {
     for fact in facts(packet) {
         put(false, &fact);
     }
+    lines.extend(three_ways(packet.payload(), width));
     for line in frame::lines(&packet.bytes) {
         let text = label::fit(&line, width);
         lines.push(Line { is_heading: !line.starts_with(' '), text });
     }
-    lines.extend(three_ways(packet.payload(), width));
     lines
 }
 

@@ -52,10 +52,11 @@ pub fn draw(view: &mut View, frame: &mut Frame<'_>) {
     run(view, areas.run, buffer);
     let selected = view.position.checked_sub(1);
     let sentence = selected.map(|row| say::sentence(&view.model, row)).unwrap_or_default();
-    for (line, y) in
-        textwrap::wrap(&sentence, usize::from(areas.say.width).max(1)).iter().zip(areas.say.rows())
+    for (line, y) in textwrap::wrap(&sentence, usize::from(areas.say.width).saturating_sub(2).max(1))
+        .iter()
+        .zip(areas.say.rows())
     {
-        buffer.set_string(y.x, y.y, line, view.theme.heading);
+        buffer.set_string(y.x + 1, y.y, line, view.theme.heading);
     }
     if let Some(row) = selected.filter(|_| has_room) {
         let terminal = view.model.row(row).and_then(|row| row.what.terminal());

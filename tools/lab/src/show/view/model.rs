@@ -36,6 +36,8 @@ pub struct Model {
     waits: Vec<(usize, Option<usize>)>,
     /// Which terminal and which address stands at which side.
     pub places: Places,
+    /// Terminals whose programs have ended, and at which row.
+    ended: Vec<(String, usize)>,
     /// What the terminals show.
     pub terminals: Terminals,
     /// The states of the sockets.
@@ -58,6 +60,7 @@ impl Model {
             forgotten: VecDeque::new(),
             running: HashMap::new(),
             waits: Vec::new(),
+            ended: Vec::new(),
             places,
             terminals: Terminals::default(),
             sockets: Sockets::default(),
@@ -141,6 +144,8 @@ impl Model {
                 for thread in ended {
                     self.end_wait(&thread);
                 }
+                self.ended.push((terminal, self.len().saturating_sub(1)));
+                self.sockets.changed();
             }
             (lane, What::LeftOut(text)) => {
                 self.push(number, None, Shown::Remark(format!("{lane}: {text}")));
@@ -307,6 +312,12 @@ impl Model {
 
     /// Derives the states of the sockets anew, if that is due.
     pub fn refresh(&mut self) {
-        self.sockets.refresh(&self.numbers, self.first);
+        if self.sockets.refresh(&self.numbers, self.first) {
+            // The kernel closes what a program leaves open; of a listener no packet tells it.
+            for (terminal, row) in &self.ended {
+                let places = &self.places;
+                self.sockets.close(*row, |local| places.owner(local) == Some(terminal));
+            }
+        }
     }
 }

@@ -96,3 +96,9 @@ impl Shown {
         }
     }
 }
+
+/// Whether what was typed is a key, such as `^C`, and no line.
+#[must_use]
+pub fn is_key(text: &str) -> bool {
+    text.starts_with('^') && text.chars().count() == 2
+}

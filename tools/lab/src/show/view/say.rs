@@ -7,7 +7,7 @@ use crate::show::scene::say::called;
 use crate::show::view::label;
 use crate::show::view::model::Model;
 use crate::show::view::places::Side;
-use crate::show::view::row::{Row, Shown};
+use crate::show::view::row::{Row, Shown, is_key};
 
 /// What happened in this row, what made it happen, and what it led to, as far as that is known.
 #[must_use]
@@ -17,7 +17,7 @@ pub fn sentence(model: &Model, index: usize) -> String {
         Shown::Typed { terminal, text, is_command: true } => {
             format!("At the terminal {terminal}: run {text}")
         }
-        Shown::Typed { terminal, text, .. } if text.starts_with('^') && text.chars().count() == 2 => {
+        Shown::Typed { terminal, text, .. } if is_key(text) => {
             format!("At the terminal {terminal} the key {text} is pressed.")
         }
         Shown::Typed { terminal, text, .. } => {

@@ -100,11 +100,20 @@ impl Sockets {
         });
     }
 
-    /// Derives the states anew, if something has told about them and the last time is long enough ago.
-    pub(crate) fn refresh(&mut self, rows: &HashMap<Number, usize>, first: usize) {
+    /// Listeners at such an address have ended with this row.
+    pub(crate) fn close(&mut self, row: usize, is_such: impl Fn(SocketAddr) -> bool) {
+        for socket in self.all.iter_mut().filter(|socket| socket.peer.is_none() && is_such(socket.local)) {
+            if socket.states.last().is_some_and(|(state, since)| *state != State::Closed && *since <= row) {
+                socket.states.push((State::Closed, row));
+            }
+        }
+    }
+
+    /// Derives the states anew, if something has told about them and the last time is long enough ago. Whether it was so.
+    pub(crate) fn refresh(&mut self, rows: &HashMap<Number, usize>, first: usize) -> bool {
         let is_due = self.derived.is_none_or(|at| at.elapsed() > EVERY.max(20 * self.cost));
         if !self.is_stale || !is_due {
-            return;
+            return false;
         }
         let began = Instant::now();
         let events: Vec<&Ordered> = self.events.iter().collect();
@@ -120,6 +129,12 @@ impl Sockets {
         self.is_stale = false;
         self.cost = began.elapsed();
         self.derived = Some(Instant::now());
+        true
+    }
+
+    /// They are to be derived anew.
+    pub(crate) fn changed(&mut self) {
+        self.is_stale = true;
     }
 
     /// Whether they are to be derived anew.

@@ -15,6 +15,8 @@ pub struct Theme {
     pub wire: Style,
     /// What matters less, and what is yet to come.
     pub soft: Style,
+    /// The row that is looked at: where it is known what lies behind it.
+    pub current: Style,
     /// A heading.
     pub heading: Style,
     /// A key that can be pressed.
@@ -51,11 +53,13 @@ impl Theme {
         match is_light {
             Some(true) => {
                 let theme = Self::of(rgb(0x97_40_0f), rgb(0x17_5a_90), rgb(0x5f_43_90));
-                Self { soft: Style::new().fg(rgb(0x5a_60_69)), ..theme }
+                let (soft, current) = (rgb(0x5a_60_69), rgb(0xf4_ec_d2));
+                Self { soft: Style::new().fg(soft), current: Style::new().bg(current), ..theme }
             }
             Some(false) => {
                 let theme = Self::of(rgb(0xf0_a5_78), rgb(0x86_bf_f2), rgb(0xc2_ab_f0));
-                Self { soft: Style::new().fg(rgb(0xa5_a6_9f)), ..theme }
+                let (soft, current) = (rgb(0xa5_a6_9f), rgb(0x32_2d_1c));
+                Self { soft: Style::new().fg(soft), current: Style::new().bg(current), ..theme }
             }
             // Nobody told: these are readable on both.
             None => Self::of(rgb(0xc8_69_2f), rgb(0x3b_82_c4), rgb(0x94_70_d0)),
@@ -79,6 +83,7 @@ impl Theme {
             client: plain,
             wire: plain,
             soft: plain.add_modifier(Modifier::DIM),
+            current: plain,
             heading: plain.add_modifier(Modifier::BOLD),
             key: plain.add_modifier(Modifier::BOLD),
             bar: plain.add_modifier(Modifier::REVERSED),

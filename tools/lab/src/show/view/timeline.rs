@@ -17,7 +17,7 @@ use crate::show::view::label;
 use crate::show::view::lanes::{Lanes, aligned, centred};
 use crate::show::view::model::Model;
 use crate::show::view::places::Side;
-use crate::show::view::row::{Row, Shown};
+use crate::show::view::row::{Row, Shown, is_key};
 use crate::show::view::sockets::Socket;
 use crate::show::view::theme::Theme;
 
@@ -166,7 +166,11 @@ impl<'a> Timeline<'a> {
         };
         match &row.what {
             Shown::Typed { terminal, text, is_command } => {
-                let prompt = if *is_command { "$ " } else { "⏎ " };
+                let prompt = match (is_command, is_key(text)) {
+                    (true, _) => "$ ",
+                    (false, true) => "",
+                    (false, false) => "⏎ ",
+                };
                 say(buffer, terminal, format!("{prompt}{text}"), Modifier::BOLD);
             }
             Shown::Line { terminal, text } => match TableRow::parse(text) {
@@ -330,6 +334,10 @@ impl<'a> Timeline<'a> {
         };
         if let Some((left, right)) = mark {
             let right_x = lanes.x + lanes.width.saturating_sub(1);
+            if selected == Some(index) {
+                let row = Rect { x: lanes.x, y, width: lanes.width, height: 1 };
+                buffer.set_style(row, self.theme.current);
+            }
             buffer.set_string(lanes.x, y, left, self.theme.key);
             buffer.set_string(right_x, y, right, self.theme.key);
         }
