@@ -127,6 +127,7 @@ function player(figure) {
         lines.push([step, line, at]); screen.append(line);
       }
     });
+    if (!end.program) screen.append(make('p', { className: 'none' }, 'No call of this end was seen.'));
     const box = make('div', { className: `terminal ${colour(at)} ${side(at)}`, style: `--nth:${at + 1}` }, make('p', { className: 'title' }, end.name), screen);
     const tab = make('button', { type: 'button', className: colour(at) }, end.name); tab.onclick = () => show(at);
     tabs.append(tab); return { screen, box, tab };

@@ -6,7 +6,7 @@ use super::Kind;
 use super::ends::Ends;
 use crate::record::call::Call;
 use crate::record::flow::Number;
-use crate::record::packet::Packet;
+use crate::record::packet::{Packet, Tcp};
 use crate::record::recording::{Entry, Recorded, Recording};
 
 /// A row before it is put into words.
@@ -217,6 +217,11 @@ fn call<'a>(
     }
 }
 
+/// Data and the end of a stream are never the kernel's own idea: a call asks for them, seen or not.
+pub(super) fn is_asked_for(packet: &Packet) -> bool {
+    packet.payload.1 > 0 || packet.tcp().is_some_and(Tcp::fin)
+}
+
 /// Finds for each row the rows that have to do with it.
 pub(super) fn link(drafts: &mut [Draft<'_>], recording: &Recording) {
     // Of a call with two rows, the first: what it caused may have come before it returned.
@@ -254,6 +259,11 @@ pub(super) fn link(drafts: &mut [Draft<'_>], recording: &Recording) {
                         cause = own;
                         taker = own;
                     }
+                }
+                Kind::Packet => {
+                    let is_answer =
+                        own.and_then(|own| drafts.get(own)).is_some_and(|own| own.call().is_none());
+                    cause = own.filter(|_| !(is_answer && draft.packet().is_some_and(is_asked_for)));
                 }
                 _ => cause = own,
             }

@@ -1,7 +1,7 @@
 //! The sentences: what ran, and why.
 
 use super::ends::{self, Ends};
-use super::rows::Draft;
+use super::rows::{self, Draft};
 use super::shown::short;
 use super::{End, Kind, Row, Socket, arguments};
 use crate::record::call::{Call, Kind as On};
@@ -131,14 +131,8 @@ fn contents(packet: &Packet) -> String {
 
 /// What made the packet fly.
 fn why(draft: &Draft<'_>, drafts: &[Draft<'_>], program: &dyn Fn(&Draft<'_>) -> String) -> String {
-    let cause = draft.cause.and_then(|cause| drafts.get(cause));
-    // Data and the end of a stream are never the kernel's own idea.
-    let is_answer = cause.is_some_and(|cause| cause.call().is_none());
-    let is_asked = draft.packet().is_some_and(|packet| {
-        packet.payload.1 > 0 || packet.tcp().is_some_and(crate::record::packet::Tcp::fin)
-    });
-    let Some(cause) = cause.filter(|_| !(is_answer && is_asked)) else {
-        return if is_asked {
+    let Some(cause) = draft.cause.and_then(|cause| drafts.get(cause)) else {
+        return if draft.packet().is_some_and(rows::is_asked_for) {
             "No call that was seen tells what made the kernel send it.".to_owned()
         } else {
             "The kernel sends it by itself.".to_owned()
