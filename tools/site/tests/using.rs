@@ -130,6 +130,12 @@ fn it_reads_without_script_and_on_paper() -> Result<()> {
     page.call("Emulation.setEmulatedMedia", &json!({ "media": "print" }))?;
     let shown = page.evaluate("getComputedStyle(document.getElementById('mdbook-menu-bar')).display")?;
     assert_eq!(shown, "none");
+    // Chosen for the screen, dark is not what is printed.
+    page.call("Emulation.setScriptExecutionDisabled", &json!({ "value": false }))?;
+    page.open(&site.path().join("part-one.html"), "")?;
+    page.evaluate("document.getElementById('mdbook-theme-navy').click()")?;
+    let sheet = page.evaluate("getComputedStyle(document.querySelector('figure.server')).backgroundColor")?;
+    assert_eq!(sheet, "rgb(255, 255, 255)");
     assert_eq!(page.evaluate("document.documentElement.lang")?, "en");
     Ok(())
 }
