@@ -84,16 +84,18 @@ laboratory could not work.
 ";
 
 pub(crate) const DRAW_HELP: &str = "\
-Draws a recording: what each terminal said, the calls of its programs, the packets between
-them and the states of their sockets, from top to bottom in the order in which it happened.
+Draws a recording: what each terminal said, the calls of its programs, the
+packets between them and the states of their sockets, from top to bottom in
+the order in which it happened.
 
 Usage: lab draw [--scene] [-o FILE] RECORDING
 
-RECORDING is a file that `lab record` wrote, such as docs/recordings/part-one.json.
+RECORDING is a file that `lab record` wrote, such as
+docs/recordings/part-one.json.
 
 Options:
-  --scene     no picture, but what it shows, row by row, as JSON: what the player
-              on the site reads
+  --scene     no picture, but what it shows, row by row, as JSON: what the
+              player on the site reads
   -o FILE     write to FILE instead of standard output
   -h, --help  this text
 

@@ -11,7 +11,7 @@ use lab::check::Check;
 use lab::error::{Error, Result};
 use lab::network;
 use lab::processes;
-use lab::record::recording::Recording;
+use lab::record::recording::{Recording, VERSION};
 use lab::show::play::{Looks, Tempo};
 use lab::show::scene::Scene;
 use lab::signals::Signals;
@@ -191,7 +191,15 @@ fn draw(arguments: &mut lexopt::Parser) -> Result<ExitCode> {
     }
     let recording =
         recording.ok_or_else(|| Error::new("which recording? lab draw docs/recordings/part-one.json"))?;
-    let scene = Scene::of(&Recording::read(&recording)?);
+    let read = Recording::read(&recording)?;
+    if read.version != VERSION {
+        return Err(Error::new(format!(
+            "{} is of version {}, and this is {VERSION}: record it anew with lab record",
+            recording.display(),
+            read.version
+        )));
+    }
+    let scene = Scene::of(&read);
     let text = if is_scene { scene.to_json()? } else { lab::show::drawing::draw(&scene) };
     written(&text, file.as_deref())
 }

@@ -104,6 +104,38 @@ fn a_changed_recording_is_another_picture() {
     }
 }
 
+/// What `lab draw` says, and how it ends.
+fn drawn(arguments: &[&std::ffi::OsStr]) -> (Option<i32>, String, String) {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_lab")).arg("draw").args(arguments).output().expect("lab starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn what_is_no_recording_is_not_drawn() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("run.json");
+    for (content, said) in [
+        (None, "No such file"),
+        (Some("{}".to_owned()), "missing field"),
+        (Some("not JSON".to_owned()), "expected"),
+        (Some(r#"{"version":1,"page":"","sections":[],"terminals":[],"left_out":0,"events":[],"sockets":[]}"#.to_owned()), "is of version 1"),
+    ] {
+        if let Some(content) = content {
+            std::fs::write(&file, content).expect("a file");
+        }
+        let (status, out, error) = drawn(&[file.as_os_str()]);
+        assert_eq!((status, out.as_str()), (Some(2), ""), "{error}");
+        assert!(error.contains(said) && error.contains("run.json"), "{error}");
+    }
+    // Nothing at all is drawn as nothing.
+    std::fs::write(&file, format!(r#"{{"version":{VERSION},"page":"","sections":[],"terminals":[],"left_out":0,"events":[],"sockets":[]}}"#)).expect("a file");
+    let (status, out, error) = drawn(&[file.as_os_str()]);
+    assert_eq!((status, error.as_str()), (Some(0), ""));
+    assert!(out.starts_with("<svg") && out.trim_end().ends_with("</svg>"), "{out}");
+}
+
 /// What the site sends of one recording stays small: `gzip -9` of the scene, as a web server sends it.
 #[test]
 fn a_recording_is_small() {

@@ -271,7 +271,7 @@ impl Recording {
     /// The recording in this file.
     ///
     /// # Errors
-    /// It cannot be read, or is of another version.
+    /// It cannot be read. Of which version it is it says itself.
     pub fn read(path: &Path) -> Result<Self> {
         let doing = || format!("read the recording {}", path.display());
         let text = std::fs::read_to_string(path).map_err(|error| Error::of(doing(), error))?;
