@@ -24,7 +24,7 @@ type Program = (&'static str, &'static str, &'static [&'static str]);
 
 const SERVER: Program = ("part-one-server", "part-one-server", &[]);
 
-const EXERCISES: [Exercise; 14] = [
+const EXERCISES: [Exercise; 16] = [
     Exercise {
         name: "part-one/1",
         lesson: SERVER,
@@ -92,10 +92,22 @@ const EXERCISES: [Exercise; 14] = [
         answer: ("solutions", "part-six-failures-1", &[]),
     },
     Exercise {
+        name: "part-six-failures/2",
+        lesson: ("part-six-connections", "many-pool", &["--workers", "3"]),
+        because: "each of the three keeps a worker",
+        answer: ("part-six-connections", "many-pool", &["--workers", "4"]),
+    },
+    Exercise {
         name: "part-seven/1",
         lesson: ("part-seven-async", "async-executor", &[]),
         because: "does not say \"2 clients are here\"",
         answer: ("solutions", "part-seven-1", &[]),
+    },
+    Exercise {
+        name: "part-seven/2",
+        lesson: ("part-seven-async", "async-executor", &["127.0.0.1:6797", "127.0.0.1:6798"]),
+        because: "Your program ended before it listened",
+        answer: ("solutions", "part-seven-2", &["127.0.0.1:6797", "127.0.0.1:6798"]),
     },
     Exercise {
         name: "part-seven/3",

@@ -22,7 +22,7 @@ pub mod unix_datagram;
 pub mod unix_echo;
 
 /// Every exercise, in the order of the book.
-pub const ALL: [&Exercise; 23] = [
+pub const ALL: [&Exercise; 25] = [
     &tcp_once::EXERCISE,
     &tcp_echo::EXERCISE,
     &tcp_client::EXERCISE,
@@ -43,7 +43,9 @@ pub const ALL: [&Exercise; 23] = [
     &book::part_four::CR_LF,
     &book::part_six::BUSY,
     &book::part_six::HALF_SECOND,
+    &book::part_six::WHICH_LORIS,
     &book::part_seven::TIMER,
+    &book::part_seven::JOIN,
     &book::part_seven::SEMAPHORE,
     &book::part_seven::RECEIVER,
 ];

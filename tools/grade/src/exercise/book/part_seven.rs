@@ -1,19 +1,27 @@
 //! Part seven.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::exercise;
-use crate::bench::Bench;
+use crate::bench::{Bench, PORT};
 use crate::check::Transport;
 use crate::exercise::frames_receiver::{frame, give, must_be_kept, sender};
 use crate::exercise::listens;
 use crate::fault::{Judged, fault};
+use crate::kernel;
 use crate::page::page;
 
 exercise! {
     /// 1. A timer.
     TIMER: "part-seven/1", "every second it says how many clients are here",
     page("docs/part-seven.md", "1. A timer"), Transport::Tcp, listens, timer
+}
+
+exercise! {
+    /// 2. A join.
+    JOIN: "part-seven/2", "a server that was started with two addresses, 127.0.0.1:6797 and 127.0.0.1:6798, echoes at both",
+    page("docs/part-seven.md", "2. A join"), Transport::Tcp, listens, join
 }
 
 exercise! {
@@ -47,6 +55,31 @@ fn timer(bench: &mut Bench<'_>) -> Judged {
         1 => fault(format!("Your program says \"{WORDS}\" once. It should say so every second.")),
         _ => Ok(()),
     }
+}
+
+fn join(bench: &mut Bench<'_>) -> Judged {
+    bench.restart()?;
+    let other = SocketAddr::new(bench.place.address.ip(), PORT + 1);
+    let is_there =
+        |_: &mut Bench<'_>| Ok(kernel::tcp()?.iter().any(|row| row.listens() && row.local == other));
+    bench.until(is_there)?;
+    if !is_there(bench)? {
+        return fault(format!(
+            "Your program listens on {}, and not on {other} as well.",
+            bench.place.address
+        ));
+    }
+    let mut first = bench.connect()?;
+    bench.place.address = other;
+    let mut second = bench.connect()?;
+    for round in 1..=3 {
+        let line = format!("round {round}\n");
+        bench.echo(&mut second, line.as_bytes())?;
+        bench.place.address.set_port(PORT);
+        bench.echo(&mut first, line.as_bytes())?;
+        bench.place.address.set_port(other.port());
+    }
+    Ok(())
 }
 
 fn semaphore(bench: &mut Bench<'_>) -> Judged {

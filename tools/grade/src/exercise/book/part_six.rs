@@ -21,6 +21,12 @@ exercise! {
     page("docs/part-six-failures.md", "1. A byte each half second"), Transport::Tcp, listens, half_second
 }
 
+exercise! {
+    /// 2. Which loris?
+    WHICH_LORIS: "part-six-failures/2", "beside three clients that say nothing a fourth has its echo within three seconds",
+    page("docs/part-six-failures.md", "2. Which loris?"), Transport::Tcp, listens, which_loris
+}
+
 fn busy(bench: &mut Bench<'_>) -> Judged {
     bench.restart()?;
     let (mut one, mut two) = (bench.connect()?, bench.connect()?);
@@ -71,4 +77,27 @@ fn half_second(bench: &mut Bench<'_>) -> Judged {
     }
     let mut other = bench.connect()?;
     bench.echo(&mut other, b"the next\n")
+}
+
+fn which_loris(bench: &mut Bench<'_>) -> Judged {
+    bench.restart()?;
+    let mut lorises = Vec::new();
+    for _ in 0..3 {
+        let mut loris = bench.connect()?;
+        bench.echo(&mut loris, b"x")?;
+        lorises.push(loris);
+    }
+    let mut fourth = bench.connect()?;
+    fourth.write(b"and I?\n");
+    let served = bench.by_the_clock(Duration::from_secs(3), |_| {
+        fourth.read();
+        Ok(fourth.got.len() >= fourth.sent.len() || fourth.how != How::Open)
+    })?;
+    if served && fourth.got == fourth.sent {
+        return Ok(());
+    }
+    fault(
+        "Three clients were served and say nothing more, and a fourth one has no answer after three seconds: each of the \
+         three keeps a worker. Have one more of them, or let none wait so long for a client.",
+    )
 }
