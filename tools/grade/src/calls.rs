@@ -1,7 +1,7 @@
 //! The system calls of the learner's program, seen by the laboratory's observer, and which of them belong to one
 //! connection.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -78,7 +78,13 @@ impl Calls {
                 (seen, since) = (self.count(), Instant::now());
             }
         }
-        self.kept.calls.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        let kept = self.kept.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut going_on = BTreeSet::new();
+        // Of each thread only the last can go on; one before it was interrupted, and begun again.
+        let is_whole = |call: &&Call| going_on.insert(call.thread) || call.result.is_some();
+        let mut calls: Vec<Call> = kept.iter().rev().filter(is_whole).cloned().collect();
+        calls.reverse();
+        calls
     }
 }
 
@@ -158,7 +164,7 @@ pub fn given(call: &Call) -> Option<i64> {
 pub fn lines(calls: &[&Call], most: usize) -> Vec<String> {
     let mut lines: Vec<(String, usize)> = Vec::new();
     for call in calls {
-        let text = call.to_string();
+        let text = call.to_string().replace(",  ...", ", ...");
         match lines.last_mut() {
             Some((last, times)) if *last == text => *times += 1,
             _ => lines.push((text, 1)),

@@ -1,10 +1,12 @@
 //! A client of the learner's server: a socket that never waits by itself, and everything that went over it.
 
+use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::rc::Rc;
 
 use lab::error::{Error, Result};
 use nix::errno::Errno;
@@ -22,10 +24,15 @@ pub const TOO_MUCH: usize = 64 * 1024;
 /// The same where it is the program that speaks first: more than its longest message.
 const MESSAGE: usize = 1024 * 1024;
 
+/// Sockets of clients that are not needed any more. They stay open until a check is over: what their going away brings
+/// about would stand in its report.
+pub type Kept = Rc<RefCell<Vec<TcpStream>>>;
+
 /// One connection.
 #[derive(Debug)]
 pub struct Client {
     stream: Option<TcpStream>,
+    kept: Kept,
     /// Its own address, by which its connection is known.
     pub address: SocketAddr,
     /// Everything that it has sent.
@@ -39,11 +46,11 @@ pub struct Client {
 }
 
 impl Client {
-    /// Begins a connection from `from` to `to`. It is made when [`Self::is_connected`] says so.
+    /// Begins a connection from `from` to `to`; `kept` is where its socket stays. It is made when [`Self::is_connected`] says so.
     ///
     /// # Errors
     /// The kernel refuses a call; that nobody listens is no such error.
-    pub fn begin(from: SocketAddr, to: SocketAddr) -> Result<Self> {
+    pub fn begin(from: SocketAddr, to: SocketAddr, kept: &Kept) -> Result<Self> {
         let doing = |errno| Error::of(format!("connect {from} to {to}"), errno);
         let family = if to.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
@@ -59,14 +66,22 @@ impl Client {
             Err(errno) => return Err(doing(errno)),
         };
         let stream = Some(TcpStream::from(socket));
-        Ok(Self { stream, address: from, sent: Vec::new(), got: Vec::new(), how, most: TOO_MUCH })
+        Ok(Self {
+            stream,
+            kept: Rc::clone(kept),
+            address: from,
+            sent: Vec::new(),
+            got: Vec::new(),
+            how,
+            most: TOO_MUCH,
+        })
     }
 
     /// Connects to the server at `path`. It has no address of its own, and the unspecified one here.
     ///
     /// # Errors
     /// The kernel refuses a call; that nobody listens is no such error.
-    pub fn at_path(path: &Path) -> Result<Self> {
+    pub fn at_path(path: &Path, kept: &Kept) -> Result<Self> {
         let (stream, how) = match UnixStream::connect(path) {
             Ok(stream) => (Some(TcpStream::from(OwnedFd::from(stream))), How::Open),
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound) => {
@@ -78,7 +93,15 @@ impl Client {
             stream.set_nonblocking(true).map_err(|error| Error::of("make a socket non-blocking", error))?;
         }
         let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-        Ok(Self { stream, address, sent: Vec::new(), got: Vec::new(), how, most: TOO_MUCH })
+        Ok(Self {
+            stream,
+            kept: Rc::clone(kept),
+            address,
+            sent: Vec::new(),
+            got: Vec::new(),
+            how,
+            most: TOO_MUCH,
+        })
     }
 
     /// The other way round: the connection that the learner's program has made with us.
@@ -89,6 +112,7 @@ impl Client {
         stream.set_nonblocking(true).map_err(|error| Error::of("make a socket non-blocking", error))?;
         Ok(Self {
             stream: Some(stream),
+            kept: Kept::default(),
             address,
             sent: Vec::new(),
             got: Vec::new(),
@@ -215,5 +239,11 @@ impl Client {
     #[must_use]
     pub fn exchange(&self) -> Exchange {
         Exchange { sent: self.sent.clone(), got: self.got.clone(), how: self.how }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.kept.borrow_mut().extend(self.stream.take());
     }
 }

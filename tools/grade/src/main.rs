@@ -90,7 +90,8 @@ fn grade(request: &Request) -> Result<u8> {
     };
     let out = anstream::AutoStream::auto(io::stdout());
     let begun = Instant::now();
-    let mut report = Report::begin(out, &subject, io::stdout().is_terminal())?;
+    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    let mut report = Report::begin(out, &subject, io::stdout().is_terminal() && !is_dumb)?;
     let outcomes = run::run(&subject, &request.choice, &signals, scratch.path(), &mut report);
     if let Some(status) = signals.status() {
         return Ok(status);

@@ -55,8 +55,8 @@ pub enum Status {
 pub struct Failure {
     /// What is wrong.
     pub fault: Fault,
-    /// The program's calls that tell of it, as lines.
-    pub calls: Vec<String>,
+    /// The program's calls that tell of it, as lines; `None` where calls are not seen.
+    pub calls: Option<Vec<String>>,
     /// What the program has said on standard error.
     pub stderr: String,
     /// How it ended, if it has.
@@ -136,6 +136,7 @@ fn judge(bench: &mut Bench<'_>, check: &'static Check, most: usize) -> Result<Ou
     let status = match (check.judge)(bench) {
         Ok(()) => {
             // What the clients' going away brings about belongs to this check, not to the next.
+            bench.let_go();
             if let Err(Stop::Grader(error)) = bench.settle() {
                 return Err(error);
             }
@@ -156,10 +157,13 @@ fn judge(bench: &mut Bench<'_>, check: &'static Check, most: usize) -> Result<Ou
 fn failure(bench: &mut Bench<'_>, fault: Fault, most: usize) -> Failure {
     let seen = bench.calls.take();
     let Some(program) = bench.program() else {
-        return Failure { fault, calls: Vec::new(), stderr: String::new(), exit: None };
+        return Failure { fault, calls: None, stderr: String::new(), exit: None };
     };
-    let all: Vec<Call> = seen.or_else(|| program.calls.as_ref().map(Calls::all)).unwrap_or_default();
-    let calls = calls::lines(&calls::of_clients(&all, &fault.clients), most);
+    let all: Option<Vec<Call>> = seen.or_else(|| program.calls.as_ref().map(Calls::all));
+    let calls = all.map(|all| calls::lines(&calls::of_clients(&all, &fault.clients), most));
     let exit = program.ended().map(ending);
-    Failure { fault, calls, stderr: program.stderr.text(), exit }
+    let said = bench.said();
+    // A file of the learner's is known by its name here.
+    let stderr = said.replace(&format!("{}/", bench.subject.here.display()), "");
+    Failure { fault, calls, stderr, exit }
 }

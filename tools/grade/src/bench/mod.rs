@@ -11,7 +11,7 @@ use lab::record::call::Call;
 use lab::signals::Signals;
 
 use crate::check::{Exercise, Ready, Transport};
-use crate::client::Client;
+use crate::client::{Client, Kept};
 use crate::explain;
 use crate::fault::{Fault, Judged, Stop, fault};
 use crate::kernel::{self, Quiet};
@@ -43,8 +43,10 @@ pub struct Limits {
     pub start: Duration,
     /// The same while a compiler runs.
     pub compile: Duration,
-    /// Every other wait.
+    /// Every other wait for something that a program does at once.
     pub wait: Duration,
+    /// The same while the program moves: on a busy machine it gets to it later.
+    pub busy: Duration,
     /// A program that does not move for so long will not move.
     pub quiet: Duration,
 }
@@ -54,7 +56,13 @@ impl Limits {
     #[must_use]
     pub fn times(slow: f64) -> Self {
         let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds * slow).unwrap_or(Duration::MAX / 4);
-        Self { start: seconds(10.0), compile: seconds(60.0), wait: seconds(5.0), quiet: seconds(1.0) }
+        Self {
+            start: seconds(10.0),
+            compile: seconds(60.0),
+            wait: seconds(5.0),
+            busy: seconds(20.0),
+            quiet: seconds(1.0),
+        }
     }
 }
 
@@ -84,6 +92,7 @@ pub struct Bench<'a> {
     pub scratch: &'a Path,
     signals: &'a Signals,
     program: Option<Program>,
+    kept: Kept,
     next_port: u16,
     /// The program never sleeps: who waits for that waits in vain.
     restless: bool,
@@ -115,6 +124,7 @@ impl<'a> Bench<'a> {
             scratch,
             signals,
             program: None,
+            kept: Kept::default(),
             next_port: FIRST_CLIENT,
             descriptors: None,
             unwatched: false,
@@ -139,6 +149,12 @@ impl<'a> Bench<'a> {
     /// Ends the program and everything of it.
     pub fn end(&mut self) {
         self.program = None;
+        self.let_go();
+    }
+
+    /// The clients that are not needed any more go away.
+    pub fn let_go(&mut self) {
+        self.kept.borrow_mut().clear();
     }
 
     /// Goes on only if nobody wants the grader to stop.
@@ -308,7 +324,7 @@ impl<'a> Bench<'a> {
             }
             let Some(program) = &self.program else { return Ok(true) };
             let is_quiet = quiet.look(&program.members()) > self.subject.limits.quiet;
-            if is_quiet || begun.elapsed() > self.subject.limits.wait {
+            if is_quiet || begun.elapsed() > self.subject.limits.busy {
                 return Ok(false);
             }
             std::thread::sleep(Duration::from_millis(2));

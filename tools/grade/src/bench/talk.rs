@@ -57,9 +57,11 @@ impl Bench<'_> {
     /// # Errors
     /// It is refused, or nobody answers.
     pub fn connect(&mut self) -> Judged<Client> {
-        let mut client = match self.subject.exercise.transport {
-            Transport::Unix => Client::at_path(&self.place.path)?,
-            _ => Client::begin(self.next_address(), self.place.address)?,
+        let mut client = if self.subject.exercise.transport == Transport::Unix {
+            Client::at_path(&self.place.path, &self.kept)?
+        } else {
+            let from = self.next_address();
+            Client::begin(from, self.place.address, &self.kept)?
         };
         self.wait_connected(&mut client)?;
         Ok(client)
@@ -100,13 +102,14 @@ impl Bench<'_> {
         bytes: &[u8],
         done: impl Fn(&Client) -> bool,
     ) -> Judged<usize> {
-        let begun = Instant::now();
+        let mut last = Instant::now();
         let mut quiet = Quiet::from_now();
         let mut taken = 0;
         while client.how == How::Open {
             self.go_on()?;
             if client.read() {
                 quiet.moved();
+                last = Instant::now();
             }
             let rest = bytes.get(taken..).unwrap_or_default();
             if !rest.is_empty() {
@@ -114,6 +117,7 @@ impl Bench<'_> {
                 taken += now;
                 if now > 0 {
                     quiet.moved();
+                    last = Instant::now();
                     continue;
                 }
             }
@@ -130,7 +134,7 @@ impl Bench<'_> {
                 client.how = How::Exit;
             } else if quiet.look(&program.members()) > self.subject.limits.quiet {
                 client.how = How::Silent;
-            } else if begun.elapsed() > self.subject.limits.wait {
+            } else if last.elapsed() > self.subject.limits.busy {
                 client.how = How::Slow;
             }
         }
@@ -203,7 +207,7 @@ impl Bench<'_> {
             let Some(program) = &mut self.program else { break };
             let members = program.members();
             let is_quiet = quiet.look(&members) > self.subject.limits.quiet;
-            if is_quiet || members.is_empty() || begun.elapsed() > self.subject.limits.wait {
+            if is_quiet || members.is_empty() || begun.elapsed() > self.subject.limits.busy {
                 client.how = if is_quiet { How::Silent } else { How::Slow };
                 return Err(explain::echo(self, client)?.into());
             }
@@ -243,7 +247,7 @@ impl Bench<'_> {
     /// It does not stand still, or what `work` gives.
     pub fn frozen<T>(&mut self, work: impl FnOnce(&mut Self) -> Judged<T>) -> Judged<T> {
         if let Some(program) = &self.program {
-            program.freeze(self.subject.limits.wait)?;
+            program.freeze(self.subject.limits.busy)?;
         }
         let result = work(self);
         if let Some(program) = &self.program {
@@ -282,7 +286,7 @@ impl Bench<'_> {
             let (limits, since) = (self.subject.limits, last_taken.elapsed());
             // While nothing waits to be received, the kernel has yet to bring what it took.
             let is_left = self.row(client)?.is_none_or(|row| row.waiting > 0);
-            if is_left && (stands || since > limits.quiet) || since > limits.wait {
+            if is_left && (stands || since > limits.wait) || since > limits.busy {
                 break;
             }
         }

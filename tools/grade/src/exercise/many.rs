@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use super::tcp_echo::starts;
 use crate::bench::Bench;
 use crate::check::{Check, Exercise, Transport};
-use crate::client::Client;
+use crate::client::{Client, Kept};
 use crate::explain;
 use crate::fault::{How, Judged, Stop, fault};
 use crate::kernel;
@@ -209,7 +209,7 @@ fn no_descriptor_left(bench: &mut Bench<'_>) -> Judged {
     let mut clients = Vec::new();
     for number in 0..FEW + 10 {
         let from = bench.next_address();
-        let mut client = Client::begin(from, bench.place.address)?;
+        let mut client = Client::begin(from, bench.place.address, &Kept::default())?;
         // On loopback a handshake is over at once; where the queue is full it is not, and this one waits outside.
         if client.is_connected() {
             client.write(format!("client {number}\n").as_bytes());

@@ -94,6 +94,6 @@ fn of(bench: &mut Bench<'_>, client: &Client) -> Vec<Call> {
     let all = bench.program().and_then(|program| program.calls.as_ref().map(calls::Calls::all));
     let all = all.unwrap_or_default();
     let own = calls::of_clients(&all, &[client.address]).into_iter().cloned().collect();
-    bench.calls = Some(all);
+    bench.calls = bench.subject.traced.then_some(all);
     own
 }

@@ -50,8 +50,8 @@ struct Check<'a> {
     how: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     got_hex: Option<String>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    calls: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calls: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stderr: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,7 +112,7 @@ fn check(outcome: &Outcome) -> Check<'_> {
                 let bytes = exchange.got.iter().take(GOT).map(|byte| format!("{byte:02x}"));
                 check.got_hex = Some(bytes.collect::<String>());
             }
-            check.calls = &failure.calls;
+            check.calls = failure.calls.as_deref();
             check.stderr = Some(failure.stderr.as_str()).filter(|said| !said.is_empty());
             check.exit = failure.exit.as_deref();
         }

@@ -42,7 +42,7 @@ pub fn junit(subject: &Subject, outcomes: &[Outcome], took: Duration) -> String 
                 text,
                 "><failure message=\"{}\">{}</failure></testcase>",
                 escaped(&failure.fault.sentence),
-                escaped(&failure.calls.join("\n"))
+                escaped(&failure.calls.as_deref().unwrap_or_default().join("\n"))
             ),
         };
     }

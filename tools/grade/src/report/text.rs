@@ -116,7 +116,7 @@ impl<W: Write> Report<W> {
                 self.line(format_args!("             {space}{BAD}^{BAD:#} byte {at}"))?;
             }
         }
-        if !failure.calls.is_empty() {
+        if let Some(calls) = &failure.calls {
             self.line(format_args!(""))?;
             let whose = match failure.fault.clients.first() {
                 Some(peer) => format!(" on the connection with {peer}"),
@@ -125,8 +125,9 @@ impl<W: Write> Report<W> {
                 }
                 None => String::new(),
             };
-            self.line(format_args!("  your program's calls{whose}:"))?;
-            for call in &failure.calls {
+            let none = if calls.is_empty() { " none" } else { "" };
+            self.line(format_args!("  your program's calls{whose}:{none}"))?;
+            for call in calls {
                 self.line(format_args!("    {call}"))?;
             }
         }

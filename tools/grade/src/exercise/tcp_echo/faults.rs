@@ -10,6 +10,7 @@ use crate::check::{Check, Ready};
 use crate::client::Client;
 use crate::explain;
 use crate::fault::{Fault, Judged, fault};
+use crate::kernel::Quiet;
 use crate::page::page;
 use crate::payload;
 use crate::program::{Program, ending};
@@ -131,6 +132,7 @@ pub fn port_taken(bench: &mut Bench<'_>) -> Judged {
     let _listener = TcpListener::bind(address).map_err(doing)?;
     bench.launch_here()?;
     let begun = Instant::now();
+    let mut quiet = Quiet::from_now();
     let status = loop {
         bench.go_on()?;
         if let Some(status) = bench.program().and_then(Program::ended) {
@@ -142,7 +144,9 @@ pub fn port_taken(bench: &mut Bench<'_>) -> Judged {
                  not find it there: say that bind failed, and end."
             ));
         }
-        if begun.elapsed() > bench.limits().wait {
+        let limits = bench.limits();
+        let members = bench.program().map(|program| program.members()).unwrap_or_default();
+        if quiet.look(&members) > limits.quiet || begun.elapsed() > limits.compile {
             return fault(format!(
                 "The address {address} was taken, and your program goes on running, although nobody can reach it. bind \
                  gives EADDRINUSE: say so on standard error, and end with another status than 0."

@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use crate::bench::Bench;
 use crate::check::Check;
 use crate::fault::{How, Judged, fault};
-use crate::kernel;
+use crate::kernel::{self, Quiet};
 use crate::page::page;
 use crate::payload;
 use crate::program::Program;
@@ -212,9 +212,12 @@ fn sigterm(bench: &mut Bench<'_>) -> Judged {
     }
     let begun = Instant::now();
     let limit = bench.limits().wait * 3 / 5;
+    let mut quiet = Quiet::from_now();
     while bench.program().and_then(Program::ended).is_none() {
         bench.go_on()?;
-        if begun.elapsed() > limit {
+        let members = bench.program().map(|program| program.members()).unwrap_or_default();
+        let is_quiet = quiet.look(&members) > bench.limits().quiet;
+        if begun.elapsed() > if is_quiet { limit } else { bench.limits().busy } {
             return fault(format!(
                 "SIGTERM was sent to your program, and after {} seconds it still runs. Whoever stops services sends \
                  SIGKILL next, and that leaves no time to put anything away: end on SIGTERM.",

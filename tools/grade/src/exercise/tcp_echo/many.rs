@@ -53,12 +53,14 @@ pub const NEVER_READS: Check = Check {
 fn five(bench: &mut Bench<'_>) -> Judged {
     bench.running()?;
     let mut clients = Vec::new();
-    for number in 0..5 {
-        let mut client = bench.connect()?;
-        bench.send(&mut client, format!("client {number} of five\n").as_bytes())?;
-        clients.push(client);
+    for _ in 0..5 {
+        clients.push(bench.connect()?);
     }
     bench.moment = "while other clients are connected";
+    for (number, client) in clients.iter_mut().enumerate() {
+        bench.settle()?;
+        bench.send(client, format!("client {number} of five\n").as_bytes())?;
+    }
     bench.settle()?;
     mixed_up(bench, &mut clients)?;
     for number in [4, 2, 0, 1, 3] {

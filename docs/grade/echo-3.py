@@ -1,0 +1,16 @@
+import socket
+import threading
+
+
+def serve(connection):
+    while message := connection.recv(1024):
+        connection.sendall(message)
+    connection.close()
+
+
+listener = socket.socket()
+listener.bind(("127.0.0.1", 6797))
+listener.listen()
+while True:
+    connection, _ = listener.accept()
+    threading.Thread(target=serve, args=(connection,)).start()
