@@ -116,7 +116,7 @@ impl<W: Write> Report<W> {
                 self.line(format_args!("             {space}{BAD}^{BAD:#} byte {at}"))?;
             }
         }
-        if let Some(calls) = &failure.calls {
+        if let Some(calls) = failure.calls.as_ref().filter(|calls| !calls.is_empty()) {
             self.line(format_args!(""))?;
             let whose = match failure.fault.clients.first() {
                 Some(peer) => format!(" on the connection with {peer}"),
@@ -125,8 +125,7 @@ impl<W: Write> Report<W> {
                 }
                 None => String::new(),
             };
-            let none = if calls.is_empty() { " none" } else { "" };
-            self.line(format_args!("  your program's calls{whose}:{none}"))?;
+            self.line(format_args!("  your program's calls{whose}:"))?;
             for call in calls {
                 self.line(format_args!("    {call}"))?;
             }
