@@ -14,8 +14,8 @@ use crate::environment;
 use crate::error::{self, Error, Result};
 use crate::network::Network;
 use crate::plays;
-use crate::replay::Stage;
 use crate::replay::compare;
+use crate::replay::{Sees, Stage};
 use crate::show::report::Report;
 use crate::show::update;
 use crate::signals::Signals;
@@ -65,7 +65,8 @@ impl Check {
 
         build(&self.root, pages.iter().flat_map(Page::commands), progress)?;
         let network = Network::enter()?;
-        let stage = Stage { root: self.root.clone(), network: &network, update: self.update, records: false };
+        let stage =
+            Stage { root: self.root.clone(), network: &network, update: self.update, sees: Sees::Shown };
         let begun = |page: &Page| say(progress, &format!("playing {}", page.path.display()));
         let runs = plays::play(&pages, &stage, self.jobs, signals, begun)?;
         for ((page, mut bodies), run) in pages.iter().zip(bodies).zip(runs) {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::player::Replay;
 use super::stream::{End, Pending, Place, Stream};
-use super::{Came, TICK, block_at};
+use super::{Came, Sees, TICK, block_at};
 use crate::record::event::{Event, Lane, What};
 use crate::record::invariant;
 use crate::record::order::{Ordered, PATIENCE};
@@ -112,7 +112,7 @@ impl Replay<'_> {
     fn is_shown(&self, lane: &Lane) -> bool {
         let shows = |interface| self.page.blocks.iter().any(|block| block.packets() == Some(interface));
         match lane {
-            Lane::Packets(interface) => shows(interface) || self.stage.records,
+            Lane::Packets(interface) => shows(interface) || self.stage.sees == Sees::All,
             Lane::Calls(_) | Lane::Terminal(_) => true,
         }
     }

@@ -51,8 +51,19 @@ pub struct Stage<'a> {
     pub network: &'a Network,
     /// Go on where a line did not come: the page is being rewritten.
     pub update: bool,
-    /// Trace every terminal, whether the page shows its calls or not, and capture at every host.
-    pub records: bool,
+    /// What is to be seen beside what the page shows.
+    pub sees: Sees,
+}
+
+/// What of a run is to be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sees {
+    /// The calls and the packets that the page shows.
+    Shown,
+    /// The calls of clients as well, and what passes every host: to look at, and nothing that would change what comes.
+    Clients,
+    /// Every terminal is traced.
+    All,
 }
 
 /// Watches a page being played.

@@ -9,7 +9,7 @@ use super::leftovers::Leftovers;
 use super::renaming::Renaming;
 use super::scratch::Scratch;
 use super::stream::{End, Pending, Place, Running, Stream};
-use super::{Came, Outcome, Played, Run, Stage, Stop, TICK, Watcher, machine};
+use super::{Came, Outcome, Played, Run, Sees, Stage, Stop, TICK, Watcher, machine};
 use crate::book::block::{Block, Console, Input, Kind, host_of};
 use crate::book::page::Page;
 use crate::error::{Error, Result};
@@ -61,7 +61,7 @@ impl<'a> Replay<'a> {
         let mut session = Session::start(hosts)?;
         session.share_a_processor();
         let no_packets = match stage.network {
-            Network::Private => capture(page, &session, stage.records).err(),
+            Network::Private => capture(page, &session, stage.sees != Sees::Shown).err(),
             Network::Host(missing, _) => Some(missing.clone()),
         };
         Ok(Self {
@@ -251,12 +251,7 @@ impl<'a> Replay<'a> {
             return Err(Stop::Missing(missing.clone()));
         }
         let mut prefix = self.scratch.words();
-        // A program under strace cannot be traced twice: neither one that this terminal starts under it, nor one of
-        // another terminal that it attaches to. And where a crowd of clients comes, it would be slowed down too much.
-        let traces_itself = self.page.commands_in(name).any(|command| command.contains("strace"))
-            || self.page.commands().any(|command| command.contains("strace") && command.contains(" -p "));
-        let is_crowd = self.page.commands().any(|command| command.contains("crowd"));
-        if !traces.is_empty() || (self.stage.records && !traces_itself && !is_crowd) {
+        if !traces.is_empty() || self.is_seen(name) {
             let also: Vec<String> = traces.iter().flat_map(|console| console.calls.clone()).collect();
             match self.session.trace(name, &also)? {
                 Ok(words) => prefix.extend(words),
@@ -282,6 +277,24 @@ impl<'a> Replay<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the calls of this terminal are to be seen, though the page does not show them.
+    fn is_seen(&self, name: &str) -> bool {
+        let mut commands = self.page.commands_in(name);
+        match self.stage.sees {
+            Sees::Shown => false,
+            // A program under strace cannot be traced twice.
+            Sees::All => commands.all(|command| !command.contains("strace")),
+            Sees::Clients => {
+                // Where strace attaches to a program, or a crowd comes, a tracer more changes what comes.
+                let is_delicate = |command: &str| command.contains("crowd") || command.contains("strace");
+                let is_client = |command: &str| {
+                    ["telnet ", "nc ", "client"].iter().any(|client| command.contains(client))
+                };
+                commands.any(is_client) && !self.page.commands().any(is_delicate)
+            }
+        }
     }
 
     pub(super) fn command(

@@ -19,7 +19,7 @@ use crate::observe::syscalls;
 use crate::record::event::{Interface, Lane, What};
 use crate::record::order::Ordered;
 use crate::record::packet::Packet;
-use crate::replay::{self, Stage, Watcher};
+use crate::replay::{self, Sees, Stage, Watcher};
 use crate::show::frame;
 use crate::show::lanes::{self, Lanes};
 use crate::show::reader::{Typed, columns, is_broken_pipe, not_shown, typed};
@@ -85,7 +85,7 @@ pub fn play(root: &Path, path: &Path, tempo: Tempo, looks: Looks, out: impl Writ
     if let Err(error) = player.write(|lanes| gaps.iter().try_for_each(|gap| lanes.aside(gap))) {
         return player.stopped.ok_or(error);
     }
-    let stage = Stage { root: root.to_owned(), network: &network, update: false, records: false };
+    let stage = Stage { root: root.to_owned(), network: &network, update: false, sees: Sees::Shown };
     let result = replay::play(&page, &stage, &mut player);
     if let Some(code) = player.stopped {
         return Ok(code);

@@ -8,7 +8,7 @@ use crate::check;
 use crate::error::{Error, Result};
 use crate::network::Network;
 use crate::record::recording::Recording;
-use crate::replay::{self, Stage, Watcher};
+use crate::replay::{self, Sees, Stage, Watcher};
 use crate::show::report::Report;
 
 /// Plays the page `path` beneath `root`, with every terminal traced, and gives its recording. Call it before there is
@@ -21,7 +21,7 @@ pub fn record(root: &Path, path: &Path, sections: &[String], watcher: &mut dyn W
     let page = Page::read(root, path)?;
     check::build(root, page.commands(), &mut io::stderr())?;
     let network = Network::enter()?;
-    let stage = Stage { root: root.to_owned(), network: &network, update: false, records: true };
+    let stage = Stage { root: root.to_owned(), network: &network, update: false, sees: Sees::All };
     let run = replay::play(&page, &stage, watcher)?;
     let mut report = Report::default();
     report.run(&page, &run, false);

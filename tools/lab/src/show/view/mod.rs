@@ -1,7 +1,7 @@
 //! The run as a person can watch it: the words of the page, the terminals, and between them program, kernel, wire, kernel,
 //! program, in the whole window.
 //!
-//! The run is a [`model`]: rows that only become more. What is drawn is a position in it. One thread plays or observes and
+//! The run is a model: rows that only become more. What is drawn is a position in it. One thread plays or observes and
 //! tells the view; another reads the keys; the view itself does nothing but hear both and draw.
 
 mod areas;

@@ -16,7 +16,7 @@ use crate::network::Network;
 use crate::record::event::{Interface, Lane, What};
 use crate::record::order::Ordered;
 use crate::record::packet::Packet;
-use crate::replay::{self, Stage, Watcher};
+use crate::replay::{self, Sees, Stage, Watcher};
 use crate::show::frame;
 use crate::show::report::Report;
 use crate::show::view::model::Model;
@@ -66,7 +66,7 @@ pub fn play(
     let next = words.next.clone();
     view.words = Some(words);
 
-    let stage = Stage { root: root.to_owned(), network, update: false, records: true };
+    let stage = Stage { root: root.to_owned(), network, update: false, sees: Sees::Clients };
     let (sender, news) = news()?;
     let (go, asked) = channel();
     let stops = AtomicBool::new(false);
