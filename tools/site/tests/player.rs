@@ -82,7 +82,8 @@ fn every_recording_is_played_to_its_end_everywhere() -> Result<()> {
                     for (let step = 0; step < {}; step++) {{
                         const say = figure.querySelector('.say').cloneNode(true);
                         say.querySelectorAll('.tag, .jump').forEach(node => node.remove());
-                        seen.push([say.textContent.trim(), document.documentElement.scrollWidth]);
+                        const cut = [...figure.querySelectorAll('.now > div, .body')].some(box => box.scrollWidth > box.clientWidth + 1);
+                        seen.push([say.textContent.trim(), document.documentElement.scrollWidth, cut]);
                         on.click();
                     }}
                     return seen;
@@ -92,6 +93,7 @@ fn every_recording_is_played_to_its_end_everywhere() -> Result<()> {
             for (at, row) in rows.iter().enumerate() {
                 assert_eq!(seen[at][0], *row.say, "{name} at {width}, step {}", at + 1);
                 assert_eq!(seen[at][1], width, "{name}, step {}: the page is too wide", at + 1);
+                assert_eq!(seen[at][2], false, "{name} at {width}, step {}: something is cut off", at + 1);
             }
             let unnamed = page.evaluate(&format!(
                 "[...document.querySelectorAll('#run-{name} button')].filter(button => !(button.ariaLabel || button.textContent.trim())).length"
