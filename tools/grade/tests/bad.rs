@@ -130,11 +130,29 @@ fn as_it_should(
     let page = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     // A checkout may have carriage returns.
     let page = page.replace("\r\n", "\n");
-    if page == came {
+    if lasting(&page) == lasting(&came) {
         return Ok(());
     }
     let diff = similar::TextDiff::from_lines(&page, &came);
     Err(format!("{name}: another report than {}:\n{}", file.display(), diff.unified_diff()))
+}
+
+/// The report without what depends on the moment at which it was taken: a program that is about to end may have said its
+/// last words by then, or not, and have made a call more; and addresses in memory.
+fn lasting(report: &str) -> String {
+    let pointer = Regex::new("0x[0-9a-fN]+").expect("a pattern");
+    let mut kept = Vec::new();
+    let mut left_out = false;
+    for line in report.lines().filter(|line| !line.trim().is_empty()) {
+        left_out = line.starts_with("  your program's calls")
+            || line.starts_with("  your program said on standard error")
+            || line.starts_with("  it has ended")
+            || (left_out && line.starts_with("    "));
+        if !left_out {
+            kept.push(pointer.replace_all(line, "0x").into_owned());
+        }
+    }
+    kept.join("\n")
 }
 
 fn reports() -> PathBuf {

@@ -193,8 +193,7 @@ fn answer(bench: &mut Bench<'_>, client: &mut Client, what: &str) -> Judged<Stat
     let got = client.got.clone();
     if !is_whole(&got) {
         let ended = match (client.how, how) {
-            (How::Reset, _) => "then a reset (RST)",
-            (How::End, _) => "then the end of the stream",
+            (How::Reset | How::End, _) => "then the connection ended",
             (_, How::Slow) => "and nothing more in time",
             _ => "and your program sleeps",
         };
@@ -389,7 +388,8 @@ fn next_sender(bench: &mut Bench<'_>) -> Judged {
     bench.settle()?;
     bench.moment = "after a sender reset its connection inside a frame";
     client.reset()?;
-    bench.settle()?;
+    // Until it has ended, or sleeps.
+    bench.until(|_| Ok(false))?;
     bench.lives()?;
     kept(bench, "after", b"content", "It was served well before.")
 }
