@@ -173,10 +173,10 @@ fn steady(text: &str) -> String {
         if left_out && line.starts_with("    ") {
             continue;
         }
-        left_out = line.starts_with("  your program's calls");
-        if line.starts_with("  your program said on standard error") {
-            // Whether it had said it by then is left to chance; the line before is empty.
-            left_out = true;
+        left_out = line.starts_with("  your program's calls")
+            || line.starts_with("  your program said on standard error");
+        if left_out {
+            // Whether it had come to that by then is left to chance; the line before is empty.
             lines.pop();
             continue;
         }

@@ -138,6 +138,10 @@ impl Bench<'_> {
                 client.how = How::Slow;
             }
         }
+        if client.how == How::Reset {
+            // A program whose end has reset the connection is on its way to it.
+            self.settle()?;
+        }
         Ok(taken)
     }
 
