@@ -292,7 +292,8 @@ impl<'a> Replay<'a> {
                 let is_client = |command: &str| {
                     ["telnet ", "nc ", "client"].iter().any(|client| command.contains(client))
                 };
-                commands.any(is_client) && !self.page.commands().any(is_delicate)
+                (name.ends_with("client") || commands.any(is_client))
+                    && !self.page.commands().any(is_delicate)
             }
         }
     }
