@@ -2,7 +2,7 @@
 //!
 //! * [`check`]: what a check and an exercise are; [`exercise`]: all of them.
 //! * [`run`]: level after level.
-//! * [`bench`]: where a check works: the [`program`] and its [`client`]s, with every wait.
+//! * [`mod@bench`]: where a check works: the [`program`] and its [`client`]s, with every wait.
 //! * [`kernel`], [`calls`], [`output`]: what is seen of the program from outside.
 //! * [`explain`]: from what was seen to a sentence, a [`fault`].
 //! * [`report`], [`progress`]: what the learner reads.
