@@ -10,6 +10,9 @@ use lexopt::{Arg, ValueExt};
 use crate::check::Exercise;
 use crate::run::Choice;
 
+/// Columns of a terminal.
+const WIDTH: usize = 80;
+
 /// The answer to `--help`.
 pub const HELP: &str = "\
 Runs your own program, in any language, in a private network, judges what it
@@ -209,19 +212,26 @@ fn levels(exercise: &Exercise) -> String {
 }
 
 fn exercises() -> String {
-    let line = |exercise: &&Exercise| format!("{:22} {}\n", exercise.name, exercise.about);
-    crate::exercise::ALL.iter().map(line).collect()
+    crate::exercise::ALL.iter().map(|exercise| entry(0, exercise.name, 22, exercise.about)).collect()
+}
+
+/// One line of a list: `name`, and what it is about, from the same column on in every line.
+fn entry(indent: usize, name: &str, width: usize, about: &str) -> String {
+    let first = format!("{:indent$}{name:width$} ", "");
+    let next = " ".repeat(indent + width + 1);
+    let options = textwrap::Options::new(WIDTH).initial_indent(&first).subsequent_indent(&next);
+    textwrap::fill(about, options) + "\n"
 }
 
 fn checks(exercise: &Exercise) -> String {
-    let mut text = format!("{}: {}\n", exercise.name, exercise.about);
+    let mut text = textwrap::fill(&format!("{}: {}", exercise.name, exercise.about), WIDTH) + "\n";
     let mut level = 0;
     for check in exercise.checks {
         if level != check.level {
             level = check.level;
             let _ = writeln!(text, "\nlevel {level}, {}", exercise.level_name(level)); // a String takes everything
         }
-        let _ = writeln!(text, "  {:20} {}", check.id, check.title);
+        text += &entry(2, check.id, 20, check.title);
     }
     text
 }
@@ -260,8 +270,8 @@ mod tests {
 
     #[test]
     fn help_fits_a_terminal() {
-        assert!(HELP.lines().all(|line| line.len() <= 80));
+        assert!(HELP.lines().all(|line| line.len() <= WIDTH));
         let list = [exercises(), checks(crate::exercise::ALL[0])].concat();
-        assert!(list.lines().all(|line| line.chars().count() <= 96), "{list}");
+        assert!(list.lines().all(|line| line.chars().count() <= WIDTH), "{list}");
     }
 }

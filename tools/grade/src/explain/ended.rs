@@ -4,7 +4,7 @@ use std::process::ExitStatus;
 
 use nix::sys::signal::Signal;
 
-use super::{GONE, NOBODY, NOT_TEXT, QUEUE, RESTS, TAKEN};
+use super::{GONE, NOBODY, NOT_TEXT, ONE_AFTER_ANOTHER, RESTS, TAKEN};
 use crate::bench::Bench;
 use crate::calls;
 use crate::check::Transport;
@@ -175,9 +175,10 @@ pub fn no_answer_to_connect(bench: &mut Bench<'_>) -> Judged<Fault> {
     let waiting = bench.waiting()?;
     Ok(Fault::new(format!(
         "A client's handshake is not answered: {waiting} finished connections wait in the listener's queue, which is \
-         full. Call accept sooner, or give listen a larger backlog."
+         full, because accept is not called. While your program serves one client it must be ready for the next: a \
+         thread or a process for each, or poll for all of them. A larger backlog only lets more of them wait."
     ))
-    .read(QUEUE))
+    .read(ONE_AFTER_ANOTHER))
 }
 
 /// That the address was taken should have been said.

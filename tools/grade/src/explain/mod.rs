@@ -26,7 +26,6 @@ const GONE: Page = page("docs/part-one-failures.md", "The peer is gone");
 const TAKEN: Page = page("docs/part-one-failures.md", "The address is taken");
 const RESTS: Page = page("docs/part-one-failures.md", "The address rests");
 const NOBODY: Page = page("docs/part-one-failures.md", "Nobody listens");
-const QUEUE: Page = page("docs/part-five-failures.md", "The queue is full");
 const ONE_AFTER_ANOTHER: Page = page("docs/part-six.md", "One after another");
 const MESSAGE: Page = page("docs/part-one.md", "One message");
 const RESET: Page = page("docs/part-five-failures.md", "A reset instead of an end");
@@ -34,7 +33,7 @@ const CLOSE_WAIT: Page = page("docs/part-five-failures.md", "CLOSE-WAIT for ever
 const LATE_READER: Page = page("docs/part-six-failures.md", "The client that does not read");
 
 /// What the sentences here tell to read.
-pub const PAGES: [Page; 14] = [
+pub const PAGES: [Page; 13] = [
     INTERRUPTED,
     NOT_TEXT,
     TWO_PIECES,
@@ -43,7 +42,6 @@ pub const PAGES: [Page; 14] = [
     TAKEN,
     RESTS,
     NOBODY,
-    QUEUE,
     ONE_AFTER_ANOTHER,
     MESSAGE,
     RESET,
