@@ -16,7 +16,8 @@ fn a_short_race() {
     let (json, svg) = (folder.path().join("race.json"), folder.path().join("race.svg"));
     let mut race = command(RACE);
     // The build of the servers is part of it.
-    race.args(["--connections", "1,3", "--rounds", "1", "--turn", "1", "--size", "100", "--json"]).arg(&json);
+    race.args(["--connections", "1,3", "--rounds", "1", "--turn", "50", "--size", "100", "--json"])
+        .arg(&json);
     race.arg("--svg").arg(&svg);
     let output = race.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
