@@ -280,23 +280,24 @@ fn a_file_that_is_gone_already_is_no_failure() {
     assert!(said(&stop(server), "warning: lstat s: ENOENT: No such file or directory"));
 }
 
-/// Each of them finds the stale file, and one alone may take its place.
+/// Each of them finds the stale file. Since the lesson leaves the lock out, one may take the name of another that has
+/// just been bound; but somebody serves, and nobody removes what is another's.
 #[test]
-fn of_many_that_start_at_once_one_serves() {
+fn of_many_that_start_at_once_somebody_serves() {
     for program in SERVERS {
         for round in 0..10 {
             let folder = tempdir().unwrap();
             stale(&folder.path().join("s"));
-            let mut servers: Vec<_> = (0..8).map(|_| start_at(folder.path(), program, "s")).collect();
-            until("all but one have ended", || {
-                servers.retain_mut(|server| server.child().try_wait().unwrap().is_none());
-                servers.len() <= 1
-            });
-            let mut server =
-                servers.pop().unwrap_or_else(|| panic!("{} in round {round}: all gave up", program.0));
-            server.wait_for(program.2).unwrap();
+            let servers: Vec<_> = (0..8).map(|_| start_at(folder.path(), program, "s")).collect();
+            let serving: Vec<_> = servers
+                .into_iter()
+                .filter_map(|mut server| server.wait_for(program.2).is_ok().then_some(server))
+                .collect();
+            assert!(!serving.is_empty(), "{} in round {round}: all gave up", program.0);
             assert!(folder.path().join("s").exists());
-            stop(server);
+            for server in serving {
+                stop(server);
+            }
             assert!(!folder.path().join("s").exists());
         }
     }
