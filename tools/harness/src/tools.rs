@@ -12,8 +12,11 @@ use std::time::{Duration, Instant};
 use crate::environment;
 use crate::missing::Missing;
 
-/// How long a tool may take to answer before it counts as another one.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a tool may take to end: a large one that nobody has started since the machine began takes seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long telnet may take for a connection that is closed at once. One that has said nothing by then is another one.
+const CONNECTED: Duration = Duration::from_secs(5);
 
 /// A program that pages use.
 #[derive(Debug)]
@@ -159,7 +162,11 @@ fn is_refusal(line: &str) -> bool {
 fn said(program: &Path, arguments: &[&str]) -> io::Result<(bool, String)> {
     let mut command = quiet(program);
     command.args(arguments).stdin(Stdio::null());
-    let output = bounded(command)?;
+    let (output, ended) = bounded(command, PATIENCE)?;
+    if !ended {
+        let words = format!("it did not end within {} seconds", PATIENCE.as_secs());
+        return Err(io::Error::new(io::ErrorKind::TimedOut, words));
+    }
     let text = [output.stdout, output.stderr].concat();
     Ok((output.status.success(), String::from_utf8_lossy(&text).into_owned()))
 }
@@ -175,14 +182,14 @@ fn says_what_happens(program: &Path) -> io::Result<bool> {
     // Its input stays open until the other side closes.
     command.args(["127.0.0.1", &port]).stdin(Stdio::piped());
     let server = std::thread::spawn(move || {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + CONNECTED;
         while listener.accept().is_err() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
         }
     });
-    let output = bounded(command);
+    let output = bounded(command, CONNECTED);
     let _ = server.join();
-    let said = String::from_utf8_lossy(&output?.stdout).into_owned();
+    let said = String::from_utf8_lossy(&output?.0.stdout).into_owned();
     let words = ["Trying 127.0.0.1...", "Connected to 127.0.0.1.", "Escape character is '^]'."];
     Ok(words.iter().all(|words| said.contains(words)))
 }
@@ -193,24 +200,41 @@ fn quiet(program: &Path) -> Command {
     command
 }
 
-/// Runs it for [`PATIENCE`] at most.
-fn bounded(mut command: Command) -> io::Result<std::process::Output> {
+/// Runs it for `patience` at most: all that it said, and whether it ended by itself.
+fn bounded(mut command: Command, patience: Duration) -> io::Result<(std::process::Output, bool)> {
     let mut child = command.spawn()?;
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + patience;
     let input = child.stdin.take();
+    let mut in_time = true;
     while child.try_wait()?.is_none() {
         if Instant::now() > deadline {
+            in_time = false;
             child.kill()?;
         }
         std::thread::sleep(Duration::from_millis(1));
     }
     drop(input);
-    child.wait_with_output()
+    Ok((child.wait_with_output()?, in_time))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::needs_bash;
+    use super::{PATIENCE, bounded, needs_bash, quiet};
+    use std::path::Path;
+    use std::time::Duration;
+
+    /// A slow one must not pass for one of another make.
+    #[test]
+    fn a_tool_that_does_not_end_is_told_from_one_that_fails() {
+        let sh = |script, patience| {
+            let mut command = quiet(Path::new("/bin/sh"));
+            command.args(["-c", script]);
+            let (output, in_time) = bounded(command, patience).expect("it starts");
+            (output.status.success(), in_time)
+        };
+        assert_eq!(sh("exit 1", PATIENCE), (false, true));
+        assert_eq!(sh("exec sleep 100", Duration::from_millis(50)), (false, false));
+    }
 
     #[test]
     fn what_only_bash_knows_is_seen() {
