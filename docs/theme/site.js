@@ -33,13 +33,13 @@
     }
 
     // What scrolls sideways can be reached and named without a mouse; what does not is no stop on the way.
-    const wide = document.querySelectorAll("pre.wide, .source pre, .table-wrapper");
+    const wide = document.querySelectorAll("pre.wide, .source pre, .columns, .table-wrapper, main p:has(> .checkbox-label)");
     const stops = () => {
         for (const box of wide) {
             if (box.scrollWidth > box.clientWidth) {
                 box.tabIndex = 0;
                 box.setAttribute("role", "region");
-                box.setAttribute("aria-label", (box.closest(".block")?.querySelector("figcaption .words")?.textContent ?? "table") + ", scrolls sideways");
+                box.setAttribute("aria-label", (box.closest(".block")?.querySelector("figcaption .words")?.textContent ?? (box.matches("p") ? "picture" : "table")) + ", scrolls sideways");
             } else {
                 for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
             }

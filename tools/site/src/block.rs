@@ -9,8 +9,8 @@ use lab::book::excerpt;
 use lab::book::label::{Label, Role};
 use pulldown_cmark_escape::{escape_html, escape_html_body_text};
 
-use crate::columns;
 use crate::files::Files;
+use crate::{columns, words};
 
 /// What stands before a command.
 const PROMPT: &str = "$ ";
@@ -31,10 +31,10 @@ pub fn html(files: &mut Files, language: &str, kind: &Kind, lines: &[String]) ->
     };
     let body = match kind {
         Kind::Excerpt { .. } | Kind::Unchecked(Unchecked::Language(_)) => code(language, lines),
-        Kind::Console(console) => listing(&columns::narrow(console, lines), &typed(console, lines)),
+        Kind::Console(console) => listing(&terminal(console, lines)),
         // What has its own shape keeps it.
         Kind::Unchecked(Unchecked::Figure) => code("nohighlight", lines),
-        _ => listing(lines, &commands(lines)),
+        _ => listing(&Line::all(lines)),
     };
     // Two pieces of HTML with an empty line between them: `<pre>` may then have empty lines in it.
     Ok(format!(
@@ -73,32 +73,30 @@ fn code(language: &str, lines: &[String]) -> String {
     )
 }
 
-/// The lines one by one: a long one goes on further to the right, below itself. Of each, as many bytes as `typed` says
-/// are what somebody typed.
-fn listing(lines: &[String], typed: &[usize]) -> String {
-    let mut html = String::from("<pre><code class=\"nohighlight\">");
-    for (line, typed) in lines.iter().zip(typed) {
-        let (keys, shown) = line.split_at_checked(*typed).unwrap_or(("", line));
-        let (prompt, keys) = keys.strip_prefix(PROMPT).map_or(("", keys), |command| (PROMPT, command));
-        html.push_str(if *typed > 0 { "<span class=\"line typed\">" } else { "<span class=\"line\">" });
-        let key = if keys.starts_with('^') && keys.len() == 2 { " class=\"key\"" } else { "" };
-        for (tag, class, piece) in [("span", " class=\"prompt\"", prompt), ("kbd", key, keys)] {
-            if !piece.is_empty() {
-                let _ = write!(html, "<{tag}{class}>{}</{tag}>", text(piece)); // a String takes everything
-            }
-        }
-        html.push_str(&text(shown));
-        html.push_str("\n</span>");
-    }
-    html.push_str("</code></pre>");
-    html
+/// A line of a listing.
+struct Line {
+    text: String,
+    /// As many bytes of its beginning as somebody typed; none if all of it appeared.
+    typed: Option<usize>,
 }
 
-/// How much of each line of a terminal is typed: a command, or the echo of what is typed into a program. A key such as
-/// `^C` has no line of its own: what the program says stands right behind it.
-fn typed(console: &Console, lines: &[String]) -> Vec<usize> {
-    let mut typed = commands(lines);
-    for step in &console.steps {
+impl Line {
+    /// Lines in which what stands behind a prompt is typed.
+    fn all(lines: &[String]) -> Vec<Self> {
+        let line = |text: &String| Self {
+            text: text.clone(),
+            typed: text.starts_with(PROMPT).then_some(text.len()),
+        };
+        lines.iter().map(line).collect()
+    }
+}
+
+/// The lines of a terminal. A command is typed, and so is the echo of what is typed into a program. A key such as `^C`
+/// has no line of its own: what the program says stands right behind it. What a terminal does not echo is shown as well.
+fn terminal(console: &Console, lines: &[String]) -> Vec<Line> {
+    let mut shown = Line::all(&columns::narrow(console, lines));
+    // From the last one, so that a line that is put in moves none of those to come.
+    for step in console.steps.iter().rev() {
         let (echo, is_key) = match &step.input {
             Input::Text(text) => (text.clone(), false),
             Input::Control(key) => (format!("^{}", char::from(key | 0x40)), true),
@@ -106,15 +104,52 @@ fn typed(console: &Console, lines: &[String]) -> Vec<usize> {
         };
         let is_echo = |line: &String| *line == echo || is_key && line.starts_with(&echo);
         let first = step.expected.clone().find(|index| lines.get(*index).is_some_and(is_echo));
-        if let Some(typed) = first.and_then(|index| typed.get_mut(index)) {
-            *typed = echo.len();
+        let typed = Some(echo.len());
+        match first.and_then(|index| shown.get_mut(index)) {
+            Some(line) => line.typed = typed,
+            None if is_key => shown.insert(step.expected.start.min(shown.len()), Line { text: echo, typed }),
+            None => {}
         }
     }
-    typed
+    shown
 }
 
-fn commands(lines: &[String]) -> Vec<usize> {
-    lines.iter().map(|line| if line.starts_with(PROMPT) { line.len() } else { 0 }).collect()
+/// The lines one by one: a long one goes on below itself, further to the right. Those of a table stay in their columns.
+fn listing(lines: &[Line]) -> String {
+    let texts: Vec<&str> =
+        lines.iter().map(|line| if line.typed.is_some() { "" } else { &line.text }).collect();
+    let tables = columns::tables(&texts);
+    let mut html = String::from("<pre><code class=\"nohighlight\">");
+    for (index, line) in lines.iter().enumerate() {
+        if tables.iter().any(|table| table.start == index) {
+            html.push_str("<span class=\"columns\">");
+        }
+        html.push_str(&one(line));
+        if tables.iter().any(|table| table.end == index + 1) {
+            html.push_str("</span>");
+        }
+    }
+    html.push_str("</code></pre>");
+    html
+}
+
+/// One line. What is typed is told from what appears.
+fn one(Line { text: line, typed }: &Line) -> String {
+    let (keys, shown) = line.split_at_checked(typed.unwrap_or(0)).unwrap_or(("", line));
+    let (prompt, keys) = keys.strip_prefix(PROMPT).map_or(("", keys), |command| (PROMPT, command));
+    let class = if typed.is_some() { "line typed" } else { "line" };
+    let hang = columns::last(shown).map(|column| format!(" style=\"--hang:{column}ch\"")).unwrap_or_default();
+    let mut html = format!("<span class=\"{class}\"{hang}>");
+    if !prompt.is_empty() {
+        let _ = write!(html, "<span class=\"prompt\">{prompt}</span>"); // a String takes everything
+    }
+    if typed.is_some() {
+        let key = if keys.starts_with('^') && keys.len() == 2 { " class=\"key\"" } else { "" };
+        let _ = write!(html, "<kbd{key}>{}</kbd>", words::whole(keys, text));
+    }
+    html.push_str(&text(shown));
+    html.push_str("\n</span>");
+    html
 }
 
 fn text(plain: &str) -> String {

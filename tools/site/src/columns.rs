@@ -1,10 +1,24 @@
-//! The tables of `ss`, printed narrow. It pads its columns until they fill the terminal, and what a page explains would
-//! be beyond the edge of a screen. How far apart two columns stand says nothing: the laboratory does not compare it.
+//! Columns in what programs print.
+//!
+//! The tables of `ss` and `nstat` are printed narrow. They pad their columns until they fill the terminal, and what a
+//! page explains would be beyond the edge of a screen. How far apart two columns stand says nothing: the laboratory
+//! does not compare it.
+//!
+//! And where a line is too long for a screen, a table stays one: its rows are not folded.
+
+use std::ops::Range;
 
 use lab::book::block::{Console, Input};
 
 /// What stands between two columns.
 const GAP: &str = "  ";
+
+/// What a cell of a table may have of characters, if it is of several words. A longer one is a sentence.
+const CELL: usize = 26;
+
+/// A sentence that begins further to the right than this goes on below itself at the left: on a phone, fifty
+/// characters are a line.
+const FAR: usize = 30;
 
 /// With what a row begins: the states that most sockets are in.
 const STATES: [&str; 7] = ["LISTEN ", "ESTAB ", "SYN-", "FIN-WAIT-", "CLOSE-WAIT ", "TIME-WAIT ", "UNCONN "];
@@ -15,14 +29,43 @@ pub fn narrow(console: &Console, lines: &[String]) -> Vec<String> {
     let mut narrow = lines.to_vec();
     for step in &console.steps {
         let Input::Command(command) = &step.input else { continue };
-        let is_ss = command.split(|c: char| !c.is_alphanumeric() && c != '-').any(|word| word == "ss");
+        let mut words = command.split(|c: char| !c.is_alphanumeric() && c != '-');
+        let pads = words.any(|word| word == "ss" || word == "nstat");
         let Some(rows) = narrow.get_mut(step.expected.clone()) else { continue };
         // A page may call it by another name, but a row begins as it does.
-        if is_ss || rows.iter().any(|row| STATES.iter().any(|state| row.starts_with(state))) {
+        if pads || rows.iter().any(|row| STATES.iter().any(|state| row.starts_with(state))) {
             table(rows);
         }
     }
     narrow
+}
+
+/// Which of the lines are a table of at least two rows and three columns, whose cells are short.
+#[must_use]
+pub fn tables(lines: &[&str]) -> Vec<Range<usize>> {
+    let mut tables: Vec<Range<usize>> = Vec::new();
+    for (index, _) in lines.iter().enumerate().filter(|(_, line)| is_row(line)) {
+        match tables.last_mut() {
+            Some(table) if table.end == index => table.end += 1,
+            _ => tables.push(index..index + 1),
+        }
+    }
+    tables.retain(|table| table.len() > 1);
+    tables
+}
+
+fn is_row(line: &str) -> bool {
+    let cells: Vec<&str> = line.split(GAP).map(str::trim).filter(|cell| !cell.is_empty()).collect();
+    cells.len() > 2 && cells.iter().all(|cell| !cell.contains(' ') || cell.chars().count() <= CELL)
+}
+
+/// Where the last column of a line begins, if a long line may go on below itself from there.
+#[must_use]
+pub fn last(line: &str) -> Option<usize> {
+    let line = line.trim_end();
+    let at = line.rfind(GAP)? + GAP.len();
+    let column = line.get(..at)?.chars().count();
+    (column <= FAR && !line.get(..at)?.trim().is_empty()).then_some(column)
 }
 
 fn table(lines: &mut [String]) {
@@ -122,6 +165,41 @@ mod tests {
     fn a_row_is_known_by_its_state() {
         let lines = ["$ look 127.0.0.1:40000", "LISTEN     0      1         127.0.0.1:6797       0.0.0.0:*"];
         assert_eq!(set(&lines), [lines[0], "LISTEN  0  1  127.0.0.1:6797  0.0.0.0:*"]);
+    }
+
+    #[test]
+    fn counters_are_no_further_apart() {
+        assert_eq!(
+            set(&[
+                "$ nstat -asz TcpExtListenDrops",
+                "#kernel",
+                "TcpExtListenDrops               5                  0.0"
+            ]),
+            ["$ nstat -asz TcpExtListenDrops", "#kernel", "TcpExtListenDrops  5  0.0"]
+        );
+    }
+
+    #[test]
+    fn rows_of_short_cells_are_a_table() {
+        let lines = [
+            "option         default   after the handshake",
+            "SO_LINGER      off       off",
+            "  ok     listens        it listens on the address that it was given",
+            "  ok     one-line       a line comes back",
+            "State   Recv-Q  Process",
+            "LISTEN  0       users:((\"part-one-server\",pid=24519,fd=3))",
+            "no table",
+        ];
+        assert_eq!(tables(&lines), [0..2, 3..6]);
+        assert!(tables(&lines[2..4]).is_empty(), "a row is no table, and a sentence is no cell");
+    }
+
+    #[test]
+    fn a_sentence_goes_on_below_itself() {
+        assert_eq!(last("  08 00       type: IPv4"), Some(14));
+        for line in ["", "    indented", "one column", &format!("{:40}  far", "a")] {
+            assert_eq!(last(line), None, "{line:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One page: its blocks, links and pictures, as the site shows them. Everything else stays as it was written.
 
 use std::ffi::OsStr;
+use std::fmt::Write;
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
@@ -10,7 +11,7 @@ use lab::book::page::LineNumbers;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 use crate::files::Files;
-use crate::{block, picture, reference};
+use crate::{block, picture, reference, words};
 
 /// The page `page`, relative to the folder of the book.
 ///
@@ -20,6 +21,8 @@ pub fn rewrite(files: &mut Files, page: &Path, source: &str) -> Result<String> {
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
     let numbers = LineNumbers::of(source);
     let mut fence: Option<(Range<usize>, String, String)> = None;
+    // A heading makes an anchor of its words, and a picture's description is no place for HTML.
+    let mut plain = 0..0;
     for (event, range) in Parser::new_ext(source, Options::ENABLE_TABLES).into_offset_iter() {
         match event {
             Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
@@ -37,7 +40,12 @@ pub fn rewrite(files: &mut Files, page: &Path, source: &str) -> Result<String> {
                     edits.push((range.clone(), indented(source, range.start, &html)));
                 }
             }
+            Event::Start(Tag::Heading { .. }) => plain = range,
+            Event::Code(words) if words::any(&words) && !plain.contains(&range.start) => {
+                edits.push((range, format!("<code>{}</code>", words::whole(&words, entities))));
+            }
             Event::Start(Tag::Image { dest_url, .. }) => {
+                plain = range.clone();
                 let markdown = source.get(range.clone()).unwrap_or_default();
                 let description =
                     markdown.strip_prefix("![").and_then(|rest| rest.split_once("](")).unwrap_or_default().0;
@@ -76,6 +84,19 @@ fn block(files: &mut Files, info: &str, body: &str) -> Result<String> {
     let kind = kind_of(info, &lines).map_err(|fault| anyhow!("{fault}"))?;
     let language = info.split_whitespace().next().unwrap_or("text");
     block::html(files, language, &kind, &lines)
+}
+
+/// Text in which nothing is Markdown: every mark as the number of its character.
+fn entities(text: &str) -> String {
+    let mut html = String::new();
+    for c in text.chars() {
+        if c.is_ascii_punctuation() {
+            let _ = write!(html, "&#{};", u32::from(c)); // a String takes everything
+        } else {
+            html.push(c);
+        }
+    }
+    html
 }
 
 /// What stands in a list stays in it: the lines after the first begin as far to the right as that one.

@@ -42,6 +42,38 @@ fn a_terminal_has_its_name_and_what_is_typed_stands_out() -> Result<()> {
 }
 
 #[test]
+fn what_a_terminal_does_not_show_is_typed_too() -> Result<()> {
+    let page = "# A\n\n```console client type=\"\"\n\nout\n```\n\n```console client type=\"^D\"\n```\n";
+    let Some(html) = built(page)? else { return Ok(()) };
+    for piece in [
+        "<span class=\"line typed\"><kbd></kbd>\n</span><span class=\"line\">out\n</span></code></pre>",
+        "<code class=\"nohighlight\"><span class=\"line typed\"><kbd class=\"key\">^D</kbd>\n</span></code></pre>",
+    ] {
+        assert!(html.contains(piece), "{piece} is not in {html}");
+    }
+    Ok(())
+}
+
+#[test]
+fn columns_and_names_stay_whole() -> Result<()> {
+    let page = "# The `a-b`\n\n| a |\n|-|\n| `ss -t \\| wc` |\n\n*See* `--_x_ [y](z) -- *w*`.\nA\n: b\n\n```console client\n$ \
+                life-end --on\na  b  c\nd  e  f\n  12 34    two words\n```\n";
+    let Some(html) = built(page)? else { return Ok(()) };
+    for piece in [
+        "<td><code>ss <span class=\"whole\">-t</span> | wc</code></td>",
+        "<em>See</em> <code><span class=\"whole\">--_x_</span> [y](z) <span class=\"whole\">--</span> *w*</code>.\nA\n: b</p>",
+        "<kbd><span class=\"whole\">life-end</span> <span class=\"whole\">--on</span></kbd>",
+        "<span class=\"columns\"><span class=\"line\" style=\"--hang:6ch\">a  b  c\n</span>\
+         <span class=\"line\" style=\"--hang:6ch\">d  e  f\n</span></span>\
+         <span class=\"line\" style=\"--hang:11ch\">  12 34    two words\n</span>",
+        "<h1 id=\"the-a-b\">",
+    ] {
+        assert!(html.contains(piece), "{piece} is not in {html}");
+    }
+    Ok(())
+}
+
+#[test]
 fn an_excerpt_links_its_lines() -> Result<()> {
     let book = support::book("# A\n\n```rust from=src/main.rs#two()\nfn two() {\n}\n```\n")?;
     std::fs::create_dir(book.path().join("src"))?;

@@ -34,7 +34,7 @@ const CUT_OFF: &str = r"(() => {
 })()";
 
 /// On a wide screen only this may be wider than its place: drawings, and files on pages of their own.
-const SCROLLS: &str = r"Array.from(document.querySelectorAll('main .block pre, main .table-wrapper'))
+const SCROLLS: &str = r"Array.from(document.querySelectorAll('main .block pre, main .table-wrapper, main .columns, main p'))
     .filter(box => !box.closest('.figure') && box.scrollWidth > box.clientWidth + 1)
     .map(box => box.textContent.slice(0, 100))";
 
