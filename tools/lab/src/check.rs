@@ -5,12 +5,11 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use crate::book::block::Kind;
 use crate::book::excerpt;
 use crate::book::page::Page;
-use crate::environment;
+use crate::build::build;
 use crate::error::{self, Error, Result};
 use crate::network::Network;
 use crate::plays;
@@ -91,7 +90,7 @@ impl Check {
     }
 }
 
-fn say(progress: &mut dyn Write, what: &str) -> Result<()> {
+pub(crate) fn say(progress: &mut dyn Write, what: &str) -> Result<()> {
     writeln!(progress, "{what}").map_err(|error| Error::of("say what is going on", error))
 }
 
@@ -212,59 +211,5 @@ impl<'a> Excerpts<'a> {
             }
         }
         Ok(())
-    }
-}
-
-/// Builds what the commands run with `cargo run`, while there is a network to fetch from and nobody waits for a line.
-///
-/// # Errors
-/// When cargo cannot be started or a build fails.
-pub fn build<'a>(
-    root: &Path,
-    commands: impl Iterator<Item = &'a str>,
-    progress: &mut dyn Write,
-) -> Result<()> {
-    let mut builds: Vec<Vec<String>> = commands.filter_map(arguments_of_cargo_run).collect();
-    builds.sort();
-    builds.dedup();
-    for arguments in builds {
-        let name = format!("cargo build {}", arguments.join(" "));
-        say(progress, &name)?;
-        let status = Command::new("cargo")
-            .arg("build")
-            .args(&arguments)
-            .env_clear()
-            .envs(environment::variables())
-            .current_dir(root)
-            .stdin(Stdio::null())
-            .status()
-            .map_err(|error| Error::of(&name, error))?;
-        if !status.success() {
-            return Err(Error::new(format!("{name}: {status}")));
-        }
-    }
-    Ok(())
-}
-
-/// `-p part-one-server` of `RUST_LOG=debug cargo run -p part-one-server -- 127.0.0.1:6797 | cat`.
-fn arguments_of_cargo_run(command: &str) -> Option<Vec<String>> {
-    let words = shell_words::split(command).ok()?;
-    let run = words.windows(2).position(|pair| pair == ["cargo", "run"])?;
-    let ends = |word: &String| word == "--" || word.contains(['|', '&', ';', '<', '>', ')']);
-    Some(words.into_iter().skip(run + 2).take_while(|word| !ends(word)).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_cargo_runs_is_what_it_builds() {
-        let arguments = |command| arguments_of_cargo_run(command).map(|words| words.join(" "));
-        assert_eq!(arguments("cargo run -p a"), Some("-p a".into()));
-        assert_eq!(arguments("X=1 cargo run -q -p a -- -p b | cat"), Some("-q -p a".into()));
-        assert_eq!(arguments("cargo run --bin a > f"), Some("--bin a".into()));
-        assert_eq!(arguments("cargo build"), None);
-        assert_eq!(arguments("echo 'unclosed"), None);
     }
 }

@@ -4,6 +4,7 @@
 pub use harness::{environment, error, folder, missing, network, ordinary, tools};
 
 pub mod book;
+pub mod build;
 pub mod check;
 pub mod doctor;
 pub mod enter;

@@ -9,7 +9,7 @@ use std::process::ExitStatus;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::check;
+use crate::build::build;
 use crate::error::{Error, Result};
 use crate::hosts::Hosts;
 use crate::hosts::plan::Plan;
@@ -65,7 +65,7 @@ pub fn observe(command: &[OsString], here: &Path, looks: Looks, out: impl Write)
     }
     // No registry can be reached from a network of one's own: what cargo would build is built before.
     let words = command.iter().map(|word| word.to_string_lossy());
-    check::build(here, std::iter::once(shell_words::join(words).as_str()), &mut io::stderr())?;
+    build(here, std::iter::once(shell_words::join(words).as_str()), &mut io::stderr())?;
 
     let network = Network::enter()?;
     if matches!(network, Network::Private) {

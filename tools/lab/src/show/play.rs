@@ -11,7 +11,7 @@ use pulldown_cmark::{Event as Markdown, Options, Parser, Tag, TagEnd};
 
 use crate::book::block::{Block, Input, Kind};
 use crate::book::page::{LineNumbers, Page};
-use crate::check;
+use crate::build::build;
 use crate::error::{Error, Result};
 use crate::missing::Missing;
 use crate::network::Network;
@@ -68,7 +68,7 @@ pub fn play(root: &Path, path: &Path, tempo: Tempo, looks: Looks, out: impl Writ
     if looks == Looks::Window {
         writeln!(io::stderr(), "building ...").map_err(not_shown)?;
     }
-    check::build(root, page.commands(), &mut io::stderr())?;
+    build(root, page.commands(), &mut io::stderr())?;
     let network = Network::enter()?;
     let signals = Signals::catch()?;
     let mut gaps: Vec<String> = network.missing().map(ToString::to_string).into_iter().collect();

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use crate::book::page::Page;
-use crate::check;
+use crate::build::build;
 use crate::error::{Error, Result};
 use crate::network::Network;
 use crate::record::recording::Recording;
@@ -19,7 +19,7 @@ use crate::show::report::Report;
 /// machine cannot show it all, or the laboratory itself fails.
 pub fn record(root: &Path, path: &Path, sections: &[String], watcher: &mut dyn Watcher) -> Result<Recording> {
     let page = Page::read(root, path)?;
-    check::build(root, page.commands(), &mut io::stderr())?;
+    build(root, page.commands(), &mut io::stderr())?;
     let network = Network::enter()?;
     let stage = Stage { root: root.to_owned(), network: &network, update: false, sees: Sees::All };
     let run = replay::play(&page, &stage, watcher)?;
