@@ -1,4 +1,4 @@
-//! `lab` in a window of its own: a pseudoterminal, and an emulation that shows what a person would see.
+//! A program in a window of its own: a pseudoterminal, and an emulation that shows what a person would see.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -8,19 +8,23 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use harness::process::BOUND;
+use nix::unistd::Pid;
 use pty_process::blocking::Pty;
-use rustix::termios::{LocalModes, tcgetattr};
+use rustix::termios::{Termios, tcgetattr};
 
 pub struct Window {
     pub child: Child,
     pty: Arc<Pty>,
     bytes: Receiver<Vec<u8>>,
     parser: vt100::Parser,
+    /// How the terminal was before.
+    before: Termios,
 }
 
 impl Window {
-    /// Starts `lab` with these arguments in a window of so many columns and rows.
+    /// Starts the program with these arguments in a window of so many columns and rows.
     pub fn open(
+        program: &str,
         here: &Path,
         arguments: &[&str],
         (columns, rows): (u16, u16),
@@ -28,17 +32,18 @@ impl Window {
     ) -> Self {
         let (pty, pts) = pty_process::blocking::open().expect("a pseudoterminal");
         pty.resize(pty_process::Size::new(rows, columns)).expect("a size");
-        let mut lab = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_lab"))
+        let before = tcgetattr(&pty).expect("a terminal");
+        let mut command = pty_process::blocking::Command::new(program)
             .args(arguments)
             .current_dir(here)
             .env("TERM", "xterm-256color");
         for name in ["NO_COLOR", "COLORTERM", "COLORFGBG"] {
-            lab = lab.env_remove(name);
+            command = command.env_remove(name);
         }
         for (name, value) in environment {
-            lab = lab.env(name, value);
+            command = command.env(name, value);
         }
-        let child = lab.spawn(pts).expect("lab starts");
+        let child = command.spawn(pts).expect("it starts");
         let pty = Arc::new(pty);
         let (sender, bytes) = channel();
         let reader = Arc::clone(&pty);
@@ -51,7 +56,8 @@ impl Window {
             }
         });
         let size = |number: u16| number.try_into().expect("not 0");
-        Self { child, pty, bytes, parser: vt100::Parser::new(size(rows), size(columns), 0) }
+        let parser = vt100::Parser::new(size(rows), size(columns), 0);
+        Self { child, pty, bytes, parser, before }
     }
 
     /// What stands on the screen.
@@ -131,14 +137,26 @@ impl Window {
         status
     }
 
-    /// The window was given back: no second screen, a cursor, lines that are edited and echoed.
+    /// The window was given back: no second screen, a cursor, and every setting of the terminal as it was.
     #[track_caller]
     pub fn assert_given_back(&self) {
         let screen = self.parser.screen();
         assert!(!screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste());
-        let flags = tcgetattr(&*self.pty).expect("a terminal").local_modes;
-        assert!(flags.contains(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG));
+        let now = tcgetattr(&*self.pty).expect("a terminal");
+        let modes = |of: &Termios| (of.input_modes, of.output_modes, of.control_modes, of.local_modes);
+        assert_eq!(modes(&now), modes(&self.before));
     }
+}
+
+/// The programs that run with this command line.
+pub fn running(command: &str) -> Vec<Pid> {
+    let processes = std::fs::read_dir("/proc").expect("/proc");
+    let is_it = |pid: &i32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).trim_end_matches('\0').replace('\0', " ") == command
+    };
+    let pids = processes.filter_map(|process| process.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter(is_it).map(Pid::from_raw).collect()
 }
 
 impl Drop for Window {

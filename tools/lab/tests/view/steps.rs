@@ -1,0 +1,212 @@
+//! A page, stepped through: forwards and back, from heading to heading, by itself.
+
+use crate::{LARGE, SMALL, book, lab, open, shows_all};
+
+const FIRST: &str = " Two terminals                                      event 0 of 0 · block 1 of 3
+ Two terminals
+ This stands above the heading.
+
+ One
+ One says hello.
+─ ▲ one ─────────────────────────────── ─ ▲ two ────────────────────────────────
+
+
+
+
+     one program ▲     kernel       → wire        kernel     ▲ two program
+                      no socket                  no socket
+
+
+
+
+
+
+
+
+
+ Return: types in one: $ echo hello
+ ←→ step  ⏎ block  nN heading  p play  +- speed  d bytes  wtr zoom  ␣ read  ?  q";
+
+const SECOND: &str = " Two terminals                                      event 3 of 3 · block 2 of 3
+ The other
+ It repeats what is typed into it, although this sentence is so long that it
+ takes two lines of the screen.
+
+
+─ ▲ one ─────────────────────────────── ─ ▲ two ────────────────────────────────
+$ echo hello
+hello
+$
+
+     one program ▲     kernel       → wire        kernel     ▲ two program
+                      no socket                  no socket
+       $ echo hello
+              hello
+▶   ended, status 0                                                            ◀
+
+
+
+
+ The command in the terminal one has ended with status 0.
+
+ Return: types in two: $ cat
+ ←→ step  ⏎ block  nN heading  p play  +- speed  d bytes  wtr zoom  ␣ read  ?  q";
+
+const BACK: &str = " Two terminals                                      event 2 of 3 · block 1 of 3
+ Two terminals
+ This stands above the heading.
+
+ One
+ One says hello.
+─ ▲ one ─────────────────────────────── ─ ▲ two ────────────────────────────────
+$ echo hello
+hello
+
+
+     one program ▲     kernel       → wire        kernel     ▲ two program
+                      no socket                  no socket
+       $ echo hello
+▶             hello                                                            ◀
+    ended, status 0
+
+
+
+
+ one prints: hello
+
+ 1 event more has happened: → steps to it
+ ←→ step  ⏎ block  nN heading  p play  +- speed  d bytes  wtr zoom  ␣ read  ?  q";
+
+#[test]
+fn a_page_is_stepped_through_in_a_small_window() {
+    let book = book();
+    let mut window = open(&book, SMALL, &[]);
+    if !shows_all("a_page_is_stepped_through_in_a_small_window", &window) {
+        return;
+    }
+    window.wait_for_screen(FIRST);
+    window.press("\r");
+    window.wait_for_screen(SECOND);
+    window.press("\x1b[D");
+    window.wait_for_screen(BACK);
+    window.press("\x1b[C");
+    window.wait_for_screen(SECOND);
+    // Step by step through the rest: a key a row, and a key that plays the next block.
+    window.press("\x1b[C");
+    window.wait_for("event 4 of 4");
+    window.wait_for("Return: types in two: again");
+    window.press("\x1b[C");
+    window.wait_for("event 5 of 6");
+    window.press("\x1b[C");
+    window.wait_for("The end. All came as the page shows it. Next, The next page: lab play next.md");
+    window.press("q");
+    assert_eq!(window.end().code(), Some(0));
+    window.assert_given_back();
+}
+
+const END: &str = " Two terminals                                                                                                  event 6 of 6 · block 3 of 3
+ The other
+ That was all.
+
+
+
+
+
+
+
+
+
+─ ▲ one ─────────────────────      one program ▲     kernel       → wire        kernel     ▲ two program      ─ ▲ two ──────────────────────
+$ echo hello                                        no socket                  no socket                      $ cat
+hello                                $ echo hello                                                             again
+$                                           hello                                                             again
+                                  ended, status 0
+                                                                                           $ cat
+                                                                                           ⏎ again
+                              ▶                                                            again             ◀
+
+
+
+
+
+
+
+
+
+
+
+
+────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+ Event 6
+ two prints: again
+
+
+
+
+
+
+
+
+ The end. All came as the page shows it. Next, The next page: lab play next.md
+ ←→ step  ⏎ block  nN heading  p play  +- speed  d bytes  wtr zoom  ␣ read  ?  q";
+
+#[test]
+fn a_page_goes_from_heading_to_heading_in_a_large_window() {
+    let book = book();
+    let mut window = open(&book, LARGE, &[("NO_COLOR", "1")]);
+    if !shows_all("a_page_goes_from_heading_to_heading_in_a_large_window", &window) {
+        return;
+    }
+    window.press("n");
+    window.wait_for("Return: types in two: $ cat");
+    window.press("N");
+    window.wait_for("event 0 of 3 · block 1 of 3");
+    window.wait_for("This stands above the heading.");
+    window.press("\r\r");
+    window.wait_for("Return: types in two: again");
+    window.press("\r");
+    window.wait_for_screen(END);
+    let coloured = |screen: &vt100::Screen| {
+        let (rows, columns) = screen.size();
+        (0..rows.get()).any(|row| {
+            (0..columns.get()).any(|column| {
+                let cell = screen.cell(row, column).expect("a cell");
+                cell.fgcolor() != vt100::Color::Default || cell.bgcolor() != vt100::Color::Default
+            })
+        })
+    };
+    assert!(!coloured(window.screen()), "NO_COLOR is set");
+    // Another size, and nothing of the larger picture is left.
+    window.resize(SMALL);
+    window.until("a smaller picture", |screen| {
+        let text = screen.contents();
+        text.contains("event 6 of 6")
+            && text.lines().all(|line| line.chars().count() <= 80)
+            && text.lines().last().is_some_and(|line| line.starts_with(" ←→ step"))
+    });
+    window.press("q");
+    assert_eq!(window.end().code(), Some(0));
+    window.assert_given_back();
+}
+
+#[test]
+fn it_plays_by_itself_and_pauses() {
+    let book = book();
+    let arguments = ["play", "--speed", "8", "page.md"];
+    let mut window = lab(book.path(), &arguments, SMALL, &[]);
+    window.wait_for("playing x8");
+    window.wait_for("The end. All came as the page shows it.");
+    window.press("q");
+    assert_eq!(window.end().code(), Some(0));
+}
+
+#[test]
+fn a_window_that_is_too_small_says_so() {
+    let book = book();
+    let mut window = lab(book.path(), &["play", "page.md"], (30, 10), &[]);
+    window.wait_for("60x16 at least");
+    window.resize(SMALL);
+    window.wait_for("Return: types in one");
+    window.press("q");
+    assert_eq!(window.end().code(), Some(0));
+}
