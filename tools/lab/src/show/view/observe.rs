@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
-use std::sync::mpsc::{Sender, SyncSender, channel};
+use std::sync::mpsc::{Sender, channel};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::network::Network;
 use crate::record::order::Ordered;
 use crate::show::observe::{COMMAND, Observation, SECOND, Showing, Start};
@@ -13,8 +13,7 @@ use crate::show::reader::{Typed, is_broken_pipe};
 use crate::show::view::keyboard::Keyboard;
 use crate::show::view::model::Model;
 use crate::show::view::places::Places;
-use crate::show::view::run::{News, news, watch};
-use crate::show::view::screen::Screen;
+use crate::show::view::run::{News, Teller, watch};
 use crate::show::view::state::{Act, View};
 use crate::signals::Signals;
 
@@ -35,34 +34,23 @@ pub fn observe(command: &[OsString], here: &Path, network: &Network, signals: &S
     view.keyboard = Some(Keyboard::new(&[COMMAND, SECOND]));
     "The command runs; what you type goes into the second terminal.".clone_into(&mut view.status);
 
-    let (sender, news) = news()?;
     let (type_in, typed) = channel();
-    let mut screen = Screen::enter()?;
-    std::thread::scope(|scope| {
-        let worker = std::thread::Builder::new()
-            .name("observation".to_owned())
-            .spawn_scoped(scope, move || {
-                let mut teller = Teller { sender, ended: None };
-                let start = Start { command, here, network, kind: KIND };
-                let result = Observation::start(&start, typed, &mut teller)
-                    .and_then(|observation| observation.run(&mut teller, &Signals::none()));
-                match result {
-                    Err(error) if is_broken_pipe(&error) => Ok(teller.ended.unwrap_or(0)),
-                    Err(error) => {
-                        let _ = teller.tell(News::Ended(format!("{error}: Esc, then q leaves")));
-                        Err(error)
-                    }
-                    ended => ended,
-                }
-            })
-            .map_err(|error| Error::of("start a thread for the observation", error))?;
-        let left = watch(&mut view, &mut screen, &news, signals, &mut act(type_in));
-        drop(screen);
-        // Nobody takes the news any more: the observation ends.
-        drop(news);
-        let ended = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        Ok(left?.unwrap_or(ended))
-    })
+    let work = |teller| {
+        let mut reporter = Reporter { teller, ended: None };
+        let start = Start { command, here, network, kind: KIND };
+        let result = Observation::start(&start, typed, &mut reporter)
+            .and_then(|observation| observation.run(&mut reporter, &Signals::none()));
+        match result {
+            Err(error) if is_broken_pipe(&error) => Ok(reporter.ended.unwrap_or(0)),
+            Err(error) => {
+                let _ = reporter.teller.tell(News::Ended(format!("{error}: Esc, then q leaves")));
+                Err(error)
+            }
+            ended => ended,
+        }
+    };
+    let (left, ended) = watch(&mut view, signals, &mut act(type_in), work)?;
+    Ok(left.unwrap_or(ended))
 }
 
 fn act(type_in: Sender<Typed>) -> impl FnMut(Act) {
@@ -78,34 +66,28 @@ fn act(type_in: Sender<Typed>) -> impl FnMut(Act) {
 }
 
 /// Tells the view what is observed.
-struct Teller {
-    sender: SyncSender<News>,
+struct Reporter {
+    teller: Teller,
     ended: Option<u8>,
 }
 
-impl Teller {
-    fn tell(&self, news: News) -> io::Result<()> {
-        self.sender.send(news).map_err(|_| io::ErrorKind::BrokenPipe.into())
-    }
-}
-
-impl Showing for Teller {
+impl Showing for Reporter {
     fn see(&mut self, ordered: Ordered) -> io::Result<()> {
-        self.tell(News::Event(Box::new(ordered)))
+        self.teller.tell(News::Event(Box::new(ordered)))
     }
 
     fn aside(&mut self, text: &str) -> io::Result<()> {
-        self.tell(News::Remark(text.to_owned()))
+        self.teller.tell(News::Remark(text.to_owned()))
     }
 
     fn overdue(&mut self) -> io::Result<()> {
-        self.tell(News::Nothing)
+        if self.teller.is_heard() { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
     }
 
     fn ended(&mut self, status: u8) -> io::Result<bool> {
         if self.ended.replace(status).is_none() {
             let text = format!("The command has ended with status {status}. Esc, then q leaves.");
-            self.tell(News::Ended(text))?;
+            self.teller.tell(News::Ended(text))?;
         }
         Ok(true)
     }

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use crate::book::block::{Block, Input, Kind};
@@ -22,8 +21,7 @@ use crate::show::report::Report;
 use crate::show::view::model::Model;
 use crate::show::view::pace::Pace;
 use crate::show::view::places::Places;
-use crate::show::view::run::{News, news, watch};
-use crate::show::view::screen::Screen;
+use crate::show::view::run::{News, Teller, watch};
 use crate::show::view::state::{Act, View};
 use crate::show::view::words::Words;
 use crate::signals::Signals;
@@ -67,36 +65,15 @@ pub fn play(
     view.words = Some(words);
 
     let stage = Stage { root: root.to_owned(), network, update: false, sees: Sees::Clients };
-    let (sender, news) = news()?;
     let (go, asked) = channel();
-    let stops = AtomicBool::new(false);
-    let mut screen = Screen::enter()?;
-    std::thread::scope(|scope| {
-        let mut reporter = Reporter::new(page, sender, asked, &stops);
-        let stage = &stage;
-        let worker = std::thread::Builder::new()
-            .name("replay".to_owned())
-            .spawn_scoped(scope, move || reporter.play(stage, next))
-            .map_err(|error| Error::of("start a thread for the replay", error))?;
-        let left = watch(&mut view, &mut screen, &news, signals, &mut act(&go));
-        stops.store(true, Ordering::Relaxed);
-        // The window is given back before the programs are ended, which may take a moment.
-        drop(screen);
-        drop(news);
-        let failures = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        match left? {
-            Some(status) => Ok(status),
-            None => Ok(u8::from(failures.is_some_and(|failures| failures > 0))),
-        }
-    })
-}
-
-fn act(go: &Sender<()>) -> impl FnMut(Act) {
-    move |act| {
+    let mut act = |act| {
         if act == Act::Go {
             let _ = go.send(()); // a replay that has ended waits for nothing
         }
-    }
+    };
+    let work = |teller| Reporter::new(page, teller, asked).play(&stage, next);
+    let (left, failures) = watch(&mut view, signals, &mut act, work)?;
+    Ok(left.unwrap_or_else(|| u8::from(failures.is_some_and(|failures| failures > 0))))
 }
 
 /// The terminals of the page and the addresses of its hosts.
@@ -121,9 +98,8 @@ fn places(page: &Page) -> Places {
 struct Reporter<'a> {
     page: &'a Page,
     words: Words,
-    sender: SyncSender<News>,
+    teller: Teller,
     asked: Receiver<()>,
-    stops: &'a AtomicBool,
     /// The packets so far, where the page shows one of them by itself.
     packets: BTreeMap<Interface, Vec<Arc<Packet>>>,
     shows_one: bool,
@@ -136,16 +112,15 @@ struct Reporter<'a> {
 }
 
 impl<'a> Reporter<'a> {
-    fn new(page: &'a Page, sender: SyncSender<News>, asked: Receiver<()>, stops: &'a AtomicBool) -> Self {
+    fn new(page: &'a Page, teller: Teller, asked: Receiver<()>) -> Self {
         let shows_one =
             page.blocks.iter().any(|block| matches!(block.kind, Kind::Frame(..) | Kind::Payload(..)));
         let words = Words::of(page);
         Self {
             page,
             words,
-            sender,
+            teller,
             asked,
-            stops,
             packets: BTreeMap::new(),
             shows_one,
             building: None,
@@ -158,13 +133,13 @@ impl<'a> Reporter<'a> {
     fn play(&mut self, stage: &Stage<'_>, next: Option<(String, String)>) -> Result<Option<usize>> {
         let run = match replay::play(self.page, stage, self) {
             Ok(run) => run,
-            Err(_) if self.stops.load(Ordering::Relaxed) => return Ok(None),
+            Err(_) if !self.teller.is_heard() => return Ok(None),
             Err(error) => {
                 self.tell(News::Ended(format!("{error}: q leaves")));
                 return Err(error);
             }
         };
-        if self.stops.load(Ordering::Relaxed) {
+        if !self.teller.is_heard() {
             return Ok(None);
         }
         let mut report = Report::default();
@@ -187,7 +162,7 @@ impl<'a> Reporter<'a> {
 
     /// Nobody listens once the reader has left.
     fn tell(&self, news: News) {
-        let _ = self.sender.send(news);
+        let _ = self.teller.tell(news);
     }
 
     fn tell_status(&self) {
@@ -240,7 +215,7 @@ impl Watcher for Reporter<'_> {
     }
 
     fn goes_on(&mut self) -> bool {
-        !self.stops.load(Ordering::Relaxed)
+        self.teller.is_heard()
     }
 
     fn typed(&mut self, terminal: &str, input: &Input) {

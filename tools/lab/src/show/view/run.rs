@@ -1,7 +1,10 @@
 //! The loop of the view: keys and news of the run arrive at one place; it draws when something has changed, and sleeps
 //! otherwise.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyModifiers};
@@ -39,42 +42,122 @@ pub enum News {
     Ended(String),
     /// Something was typed, or the window has another size.
     Input(Event),
-    /// Nothing: whoever asks wants to know if anybody still listens.
-    Nothing,
     /// Nobody can type any more.
     NoInput,
+    /// Nothing, but a key was pressed: the view wakes and takes it.
+    Nothing,
 }
 
-/// The way by which news comes.
-///
-/// # Errors
-/// No thread is to be had for the keys.
-pub fn news() -> Result<(SyncSender<News>, Receiver<News>)> {
-    let (sender, news) = sync_channel(WAITING);
-    let keys = sender.clone();
-    std::thread::Builder::new()
-        .name("keys".to_owned())
-        .spawn(move || {
-            while let Ok(event) = event::read() {
-                if keys.send(News::Input(event)).is_err() {
-                    return;
+/// Who runs what is watched, and tells the view about it.
+#[derive(Debug)]
+pub struct Teller {
+    news: SyncSender<News>,
+    has_left: Arc<AtomicBool>,
+}
+
+impl Teller {
+    /// Tells it; waits while too much is still untold.
+    ///
+    /// # Errors
+    /// `BrokenPipe`: the reader has left.
+    pub fn tell(&self, news: News) -> io::Result<()> {
+        self.news.send(news).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+
+    /// Whether the reader is still there.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        !self.has_left.load(Ordering::Relaxed)
+    }
+}
+
+/// What the view hears.
+struct Inbox {
+    /// What is typed. It has a way of its own: a key waits behind no news.
+    keys: Receiver<Event>,
+    news: Receiver<News>,
+    has_left: Arc<AtomicBool>,
+}
+
+impl Inbox {
+    fn open() -> Result<(Self, Teller)> {
+        let (sender, news) = sync_channel(WAITING);
+        let (press, keys) = channel();
+        let wake = sender.clone();
+        std::thread::Builder::new()
+            .name("keys".to_owned())
+            .spawn(move || {
+                while let Ok(event) = event::read() {
+                    if press.send(event).is_err() {
+                        return;
+                    }
+                    // Where there is no room for it the view is awake.
+                    let _ = wake.try_send(News::Nothing);
                 }
-            }
-            let _ = keys.send(News::NoInput);
+                let _ = wake.send(News::NoInput);
+            })
+            .map_err(|error| Error::of("start a thread for the keys", error))?;
+        let has_left = Arc::<AtomicBool>::default();
+        let teller = Teller { news: sender, has_left: Arc::clone(&has_left) };
+        Ok((Self { keys, news, has_left }, teller))
+    }
+
+    fn key(&self) -> Option<News> {
+        self.keys.try_recv().ok().map(News::Input)
+    }
+
+    /// The next: a key if there is one, and news otherwise.
+    fn next(&self, timeout: Duration) -> Option<News> {
+        self.key().or_else(|| match self.news.recv_timeout(timeout) {
+            Ok(News::Nothing) => self.key(),
+            Ok(news) => Some(news),
+            Err(RecvTimeoutError::Timeout) => None,
+            // The keys' thread holds the other end as long as there are keys.
+            Err(RecvTimeoutError::Disconnected) => Some(News::NoInput),
         })
-        .map_err(|error| Error::of("start a thread for the keys", error))?;
-    Ok((sender, news))
+    }
 }
 
-/// Shows the view until the reader leaves or a signal comes; gives the exit status of the signal, if it was one. `act` does
-/// what is to be done outside.
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        self.has_left.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Shows in the whole window what `work` tells until the reader leaves or a signal comes, and waits for the work to end.
+/// Gives the exit status of the signal, if it was one, and what the work gave.
 ///
 /// # Errors
-/// The window takes nothing any more.
-pub fn watch(
+/// The window takes nothing any more, or the work fails.
+pub fn watch<T: Send>(
+    view: &mut View,
+    signals: &Signals,
+    act: &mut dyn FnMut(Act),
+    work: impl FnOnce(Teller) -> Result<T> + Send,
+) -> Result<(Option<u8>, T)> {
+    let (inbox, teller) = Inbox::open()?;
+    let screen = Screen::enter()?;
+    std::thread::scope(|scope| {
+        // Both go when this ends, by a panic too: the window is given back before the programs are ended, which may
+        // take a moment; and the work ends, since nobody hears it.
+        let (inbox, mut screen) = (inbox, screen);
+        let worker = std::thread::Builder::new()
+            .name("work".to_owned())
+            .spawn_scoped(scope, move || work(teller))
+            .map_err(|error| Error::of("start a thread for what is watched", error))?;
+        let left = show(view, &mut screen, &inbox, signals, act);
+        drop(screen);
+        drop(inbox);
+        let done = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        Ok((left?, done))
+    })
+}
+
+/// Shows the view until the reader leaves or a signal comes; gives the exit status of the signal, if it was one.
+fn show(
     view: &mut View,
     screen: &mut Screen,
-    news: &Receiver<News>,
+    inbox: &Inbox,
     signals: &Signals,
     act: &mut dyn FnMut(Act),
 ) -> Result<Option<u8>> {
@@ -89,36 +172,36 @@ pub fn watch(
             until = until.min(drawn + FRAME);
         }
         until = view.due().map_or(until, |due| until.min(due));
-        let mut next = match news.recv_timeout(until.saturating_duration_since(now)) {
-            Ok(next) => Some(next),
-            Err(RecvTimeoutError::Timeout) => None,
-            // The keys' thread holds the other end as long as there are keys.
-            Err(RecvTimeoutError::Disconnected) => return Ok(None),
-        };
-        // Not all at once: a program may print without end.
+        let mut next = inbox.next(until.saturating_duration_since(now));
+        // Not all at once: a program may print without end. And a key is answered before more is heard.
         let enough = Instant::now() + FRAME / 2;
+        let mut is_asked = false;
         while let Some(one) = next.take() {
-            is_stale |= !matches!(one, News::Nothing);
+            is_stale = true;
+            is_asked |= matches!(one, News::Input(_));
             match hear(view, screen, one) {
                 Some(Act::Leave) => return Ok(None),
                 Some(Act::Interrupt) => return Ok(Some(crate::signals::INTERRUPTED)),
                 Some(other) => act(other),
                 None => {}
             }
-            if Instant::now() < enough {
-                next = news.try_recv().ok();
+            if is_asked {
+                next = inbox.key();
+            } else if Instant::now() < enough {
+                next = inbox.next(Duration::ZERO);
             }
         }
         if let Some(status) = signals.status() {
             return Ok(Some(status));
         }
+        Screen::still_ours()?;
         if view.due().is_some_and(|due| due <= Instant::now()) {
             is_stale = true;
             if let Some(one) = view.tick() {
                 act(one);
             }
         }
-        let is_due = drawn.elapsed() >= FRAME;
+        let is_due = is_asked || drawn.elapsed() >= FRAME;
         if (is_stale || view.model.sockets.is_stale()) && is_due {
             screen.draw(|frame| draw(view, frame))?;
             drawn = Instant::now();
@@ -177,3 +260,6 @@ fn hear(view: &mut View, screen: &mut Screen, news: News) -> Option<Act> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,11 +65,20 @@ impl Screen {
     /// # Errors
     /// The window takes nothing any more.
     pub fn draw(&mut self, draw: impl FnOnce(&mut ratatui::Frame<'_>)) -> Result<()> {
-        if !IS_OURS.load(Ordering::SeqCst) {
-            return Err(Error::new("the window was given back"));
-        }
+        Self::still_ours()?;
         let drawn = self.terminal.draw(draw);
         drawn.map(drop).map_err(|error| Error::of("draw", error))
+    }
+
+    /// That it has not been given back.
+    ///
+    /// # Errors
+    /// A thread has panicked, and said so in the window that was given back.
+    pub fn still_ours() -> Result<()> {
+        if IS_OURS.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        Err(Error::new("a fault of the laboratory ended it: what panicked stands above"))
     }
 
     /// Draws everything anew next time, not only what has changed. (`Terminal::clear` would ask the terminal where its
