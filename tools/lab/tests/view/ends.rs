@@ -94,4 +94,8 @@ fn what_comes_otherwise_is_said_at_the_end() {
     }
     window.press("q");
     assert_eq!(window.end().code(), Some(1));
+    // What is left to read says where.
+    let text = window.text();
+    assert!(text.contains("page.md:13: terminal \"one\": the page differs from what came"), "{text}");
+    assert!(text.contains("  -   13  hallo\n  +       hello\n"), "{text}");
 }

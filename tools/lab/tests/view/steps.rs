@@ -25,7 +25,7 @@ const FIRST: &str = " Two terminals                                      event 0
 
 
  Return: types in one: $ echo hello
- ←→ step  ⏎ block  nN heading  p play  +- speed  d bytes  wtr zoom  ␣ read  ?  q";
+ ←→ step  ⏎ block  nN heading  p play  +- speed  d bytes  wtr zoom  ␣ read  ? q";
 
 const SECOND: &str = " Two terminals                                      event 3 of 3 · block 2 of 3
  The other
@@ -50,7 +50,7 @@ $
  The command in the terminal one has ended with status 0.
 
  Return: types in two: $ cat
- ←→ step  ⏎ block  nN heading  p play  +- speed  d bytes  wtr zoom  ␣ read  ?  q";
+ ←→ step  ⏎ block  nN heading  p play  +- speed  d bytes  wtr zoom  ␣ read  ? q";
 
 const BACK: &str = " Two terminals                                      event 2 of 3 · block 1 of 3
  Two terminals
@@ -75,7 +75,7 @@ hello
  one prints: hello
 
  1 event more has happened: → steps to it
- ←→ step  ⏎ block  nN heading  p play  +- speed  d bytes  wtr zoom  ␣ read  ?  q";
+ ←→ step  ⏎ block  nN heading  p play  +- speed  d bytes  wtr zoom  ␣ read  ? q";
 
 #[test]
 fn a_page_is_stepped_through_in_a_small_window() {
@@ -98,10 +98,11 @@ fn a_page_is_stepped_through_in_a_small_window() {
     window.press("\x1b[C");
     window.wait_for("event 5 of 6");
     window.press("\x1b[C");
-    window.wait_for("The end. All came as the page shows it. Next, The next page: lab play next.md");
+    window.wait_for("The end. All came as shown. Next: lab play next.md");
     window.press("q");
     assert_eq!(window.end().code(), Some(0));
     window.assert_given_back();
+    window.wait_for("All came as the page shows it.\nNext, The next page: lab play next.md");
 }
 
 const END: &str = " Two terminals                                                                                                  event 6 of 6 · block 3 of 3
@@ -147,8 +148,8 @@ $                                           hello                               
 
 
 
- The end. All came as the page shows it. Next, The next page: lab play next.md
- ←→ step  ⏎ block  nN heading  p play  +- speed  d bytes  wtr zoom  ␣ read  ?  q";
+ The end. All came as shown. Next: lab play next.md
+ ←→ step  ⏎ block  nN heading  p play  +- speed  d bytes  wtr zoom  ␣ read  ? q";
 
 #[test]
 fn a_page_goes_from_heading_to_heading_in_a_large_window() {
@@ -195,7 +196,7 @@ fn it_plays_by_itself_and_pauses() {
     let arguments = ["play", "--speed", "8", "page.md"];
     let mut window = lab(book.path(), &arguments, SMALL, &[]);
     window.wait_for("playing x8");
-    window.wait_for("The end. All came as the page shows it.");
+    window.wait_for("The end. All came as shown.");
     window.press("q");
     assert_eq!(window.end().code(), Some(0));
 }
@@ -207,6 +208,54 @@ fn a_window_that_is_too_small_says_so() {
     window.wait_for("60x16 at least");
     window.resize(SMALL);
     window.wait_for("Return: types in one");
+    window.press("q");
+    assert_eq!(window.end().code(), Some(0));
+}
+
+const TABLE: &str = "\
+# A table
+
+```console one
+$ echo hello
+hello
+```
+
+This belongs to the first one.
+
+## The second
+
+It prints a line as wide as a page.
+
+Before it stand words.
+
+And more words than there is room for.
+
+```console kernel
+$ seq -s- 10 33
+10-11-12-13-14-15-16-17-18-19-20-21-22-23-24-25-26-27-28-29-30-31-32-33
+```
+";
+
+#[test]
+fn a_heading_stands_on_top_and_the_kernel_has_the_whole_width() {
+    let book = tempfile::TempDir::new().expect("a directory");
+    std::fs::write(book.path().join("page.md"), TABLE).expect("a page");
+    let mut window = open(&book, SMALL, &[]);
+    if !shows_all("a_heading_stands_on_top_and_the_kernel_has_the_whole_width", &window) {
+        return;
+    }
+    window.press("d");
+    window.wait_for("Nothing has happened yet");
+    window.press("dn");
+    window.wait_for("Return: types in kernel: $ seq");
+    window
+        .until("the heading", |screen| screen.contents().lines().nth(1).map(str::trim) == Some("The second"));
+    assert!(window.text().contains("─ ▲ one"), "{}", window.text());
+    window.press("\r");
+    window.wait_for("\n10-11-12-13-14-15-16-17-18-19-20-21-22-23-24-25-26-27-28-29-30-31-32-33\n");
+    // A step back the other terminal had spoken last.
+    window.press("\x1b[D\x1b[D\x1b[D");
+    window.wait_for("─ ▲ one");
     window.press("q");
     assert_eq!(window.end().code(), Some(0));
 }

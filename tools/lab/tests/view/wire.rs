@@ -25,7 +25,7 @@ fn program_kernel_wire_kernel_program() {
         window.press("\r");
         window.until("another screen", |screen| screen.contents() != before);
     }
-    assert!(window.text().contains("All came as the page shows it"), "{}", window.text());
+    assert!(window.text().contains("All came as shown"), "{}", window.text());
     // Back to the packet that carries the message, the run alone on the screen.
     window.press("r");
     let selected = |screen: &vt100::Screen| {

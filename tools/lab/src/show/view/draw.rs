@@ -9,8 +9,7 @@ use crate::show::view::areas::Areas;
 use crate::show::view::detail;
 use crate::show::view::keys;
 use crate::show::view::label::fit;
-use crate::show::view::panes::pane;
-use crate::show::view::places::Side;
+use crate::show::view::panes::{pane, shares};
 use crate::show::view::say;
 use crate::show::view::state::{Over, Part, Stage, View};
 use crate::show::view::timeline::Timeline;
@@ -36,18 +35,9 @@ pub fn draw(view: &mut View, frame: &mut Frame<'_>) {
     let mut cursor = None;
     // Where there is room for it, a terminal that asks the kernel is shown at the bottom, in the whole width.
     let has_room = areas.detail.height > 0;
-    for (side, mut area) in [(Side::Left, areas.left), (Side::Right, areas.right)] {
-        let places = &view.model.places;
-        let names: Vec<String> = places
-            .names()
-            .filter(|name| places.side(name) == side && !(has_room && places.is_kernel(name)))
-            .map(str::to_owned)
-            .collect();
-        if side == Side::Left && areas.right.x > area.x {
-            area.width = area.width.saturating_sub(1);
-        }
-        let style = view.theme.side(side);
-        cursor = pane(view, &names, style, area, buffer).or(cursor);
+    for share in shares(view, &areas) {
+        let style = view.theme.side(share.side);
+        cursor = pane(view, &share.names, style, share.area, buffer).or(cursor);
     }
     run(view, areas.run, buffer);
     let selected = view.position.checked_sub(1);
@@ -73,11 +63,12 @@ pub fn draw(view: &mut View, frame: &mut Frame<'_>) {
     match view.over {
         Over::Nothing => {}
         Over::Detail => {
-            let lines = selected.map_or_else(Vec::new, |row| {
-                let width = usize::from(window.width).saturating_sub(4);
-                detail::lines(&view.model, row, width)
-            });
-            let lines: Vec<_> = lines.into_iter().map(|line| (line.is_heading, line.text)).collect();
+            let width = usize::from(window.width).saturating_sub(4);
+            let lines = selected.map_or_else(Vec::new, |row| detail::lines(&view.model, row, width));
+            let mut lines: Vec<_> = lines.into_iter().map(|line| (line.is_heading, line.text)).collect();
+            if lines.is_empty() {
+                lines.push((false, "Nothing has happened yet: → steps to the first event.".to_owned()));
+            }
             over(view, window, " the event in full: ↑↓ moves, ←→ steps, d closes ", &lines, buffer);
         }
         Over::Help => {
@@ -116,9 +107,13 @@ fn words(view: &mut View, area: Rect, buffer: &mut Buffer) {
         lines.push(super::words::Line { tone: Tone::Code, text: format!("  {extra}") });
     }
     let height = usize::from(area.height);
+    if let Some((_, wanted)) = view.wanted.take_if(|(wanted, _)| *wanted == block) {
+        let is_it = |line: &super::words::Line| line.tone == Tone::Heading && wanted.starts_with(&line.text);
+        view.scroll = lines.iter().position(is_it).unwrap_or(0);
+    }
     view.scroll = view.scroll.min(lines.len().saturating_sub(height));
     view.below = lines.len().saturating_sub(view.scroll + height);
-    let hint = format!(" {} more lines: Space ", view.below);
+    let hint = more(view.below, "Space");
     for (line, row) in lines.iter().skip(view.scroll).zip(area.rows()) {
         let is_last = row.y + 1 == area.bottom() && view.below > 0;
         let width = if is_last { width.saturating_sub(hint.len()) } else { width };
@@ -169,11 +164,19 @@ fn run(view: &mut View, area: Rect, buffer: &mut Buffer) {
 fn columns(view: &View, row: usize, area: Rect, buffer: &mut Buffer) {
     buffer.set_string(area.x, area.y, "─".repeat(area.width.into()), view.theme.soft);
     let area = Rect { y: area.y + 1, height: area.height - 1, ..area };
-    let count = (area.width / 64).max(1);
-    let width = area.width / count;
-    let lines = detail::lines(&view.model, row, usize::from(width).saturating_sub(2));
     let height = usize::from(area.height).max(1);
-    let room = height * usize::from(count);
+    let most = (area.width / 64).max(1);
+    let mut count = 1;
+    let (width, lines, room) = loop {
+        let width = area.width / count;
+        let lines = detail::lines(&view.model, row, usize::from(width).saturating_sub(2));
+        let room = height * usize::from(count);
+        // No more columns than it takes: in a narrow one lines are wrapped.
+        if lines.len() <= room || count == most {
+            break (width, lines, room);
+        }
+        count += 1;
+    };
     for (place, line) in lines.iter().take(room).enumerate() {
         let x = area.x + 1 + width * u16::try_from(place / height).unwrap_or(0);
         let y = area.y + u16::try_from(place % height).unwrap_or(0);
@@ -181,7 +184,7 @@ fn columns(view: &View, row: usize, area: Rect, buffer: &mut Buffer) {
         buffer.set_stringn(x, y, &line.text, usize::from(width).saturating_sub(1), style);
     }
     if lines.len() > room {
-        let text = format!(" {} more lines: d ", lines.len() - room);
+        let text = more(lines.len() - room, "d");
         let x = area.right().saturating_sub(u16::try_from(text.len()).unwrap_or(0));
         buffer.set_string(x, area.bottom().saturating_sub(1), text, view.theme.bar);
     }
@@ -221,7 +224,8 @@ fn key_line(view: &View, area: Rect, buffer: &mut Buffer) {
             x += 1;
             (x, _) = buffer.set_stringn(x, area.y, what, room(x), Style::new());
         }
-        x += 2;
+        // Those that need no word stand closer.
+        x += if what.is_empty() { 1 } else { 2 };
     }
 }
 
@@ -241,8 +245,14 @@ fn over(view: &mut View, window: Rect, title: &str, lines: &[(bool, String)], bu
     }
     let below = lines.len().saturating_sub(view.over_scroll + usize::from(inner.height));
     if below > 0 {
-        let text = format!(" {below} more lines: ↓ ");
-        let x = inner.right().saturating_sub(20);
+        let text = more(below, "↓");
+        let width = u16::try_from(textwrap::core::display_width(&text)).unwrap_or(0);
+        let x = inner.right().saturating_sub(width);
         buffer.set_string(x, inner.bottom().saturating_sub(1), text, view.theme.bar);
     }
+}
+
+/// That there is more to read, and which key shows it.
+fn more(lines: usize, key: &str) -> String {
+    format!(" {lines} more {}: {key} ", if lines == 1 { "line" } else { "lines" })
 }

@@ -7,7 +7,49 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::book::label::Role;
+use crate::show::view::areas::Areas;
+use crate::show::view::places::Side;
 use crate::show::view::state::View;
+
+/// Terminals that share an area: the one in which something happened last is shown.
+pub struct Share {
+    /// Whose colour it has.
+    pub side: Side,
+    /// The terminals.
+    pub names: Vec<String>,
+    /// Where they stand.
+    pub area: Rect,
+}
+
+/// Which terminals share which area.
+pub fn shares(view: &View, areas: &Areas) -> Vec<Share> {
+    let (mut left, right) = (areas.left, areas.right);
+    let places = &view.model.places;
+    let latest = |name: &str| view.model.terminals.latest(name, view.position);
+    let are_narrow = left.y == right.y && left.right() == right.x;
+    let selected = view.position.checked_sub(1).and_then(|row| view.model.row(row)?.what.terminal());
+    if let Some(kernel) = selected.filter(|name| are_narrow && places.is_kernel(name)) {
+        // Its tables are as wide as a page.
+        return vec![Share { side: Side::Right, names: vec![kernel.to_owned()], area: left.union(right) }];
+    }
+    if right.x > left.x {
+        left.width = left.width.saturating_sub(1);
+    }
+    let share = |side: Side, area: Rect| {
+        let (kernels, mut names): (Vec<_>, Vec<_>) = places
+            .names()
+            .filter(|name| places.side(name) == side)
+            .map(str::to_owned)
+            .partition(|name| places.is_kernel(name));
+        // Where there is room for it, what the kernel is asked stands below, in the whole width.
+        let has_room = areas.detail.height > 0;
+        if !has_room && (!are_narrow || !names.iter().any(|name| latest(name).is_some())) {
+            names.extend(kernels);
+        }
+        Share { side, names, area }
+    };
+    vec![share(Side::Left, left), share(Side::Right, right)]
+}
 
 /// Of these terminals the one in which something happened last; gives the place of the cursor if it has the keyboard.
 pub fn pane(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -17,6 +18,7 @@ use crate::record::order::Ordered;
 use crate::record::packet::Packet;
 use crate::replay::{self, Sees, Stage, Watcher};
 use crate::show::frame;
+use crate::show::reader::not_shown;
 use crate::show::report::Report;
 use crate::show::view::model::Model;
 use crate::show::view::pace::Pace;
@@ -72,8 +74,11 @@ pub fn play(
         }
     };
     let work = |teller| Reporter::new(page, teller, asked).play(&stage, next);
-    let (left, failures) = watch(&mut view, signals, &mut act, work)?;
-    Ok(left.unwrap_or_else(|| u8::from(failures.is_some_and(|failures| failures > 0))))
+    let (left, end) = watch(&mut view, signals, &mut act, work)?;
+    if let (None, Some(end)) = (left, &end) {
+        io::stdout().write_all(end.text.as_bytes()).map_err(not_shown)?;
+    }
+    Ok(left.unwrap_or_else(|| u8::from(end.is_some_and(|end| end.failures > 0))))
 }
 
 /// The terminals of the page and the addresses of its hosts.
@@ -92,6 +97,13 @@ fn places(page: &Page) -> Places {
         places.add(name, &page.commands_in(name).collect::<Vec<_>>());
     }
     places
+}
+
+/// What a play came to.
+struct End {
+    failures: usize,
+    /// What is left to read in the window that is given back.
+    text: String,
 }
 
 /// Tells the view what the replay does, and asks it when to go on.
@@ -129,8 +141,8 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// Gives how much came otherwise than the page shows it; `None` if the reader left before the end.
-    fn play(&mut self, stage: &Stage<'_>, next: Option<(String, String)>) -> Result<Option<usize>> {
+    /// Gives what it came to; `None` if the reader left before the end.
+    fn play(&mut self, stage: &Stage<'_>, next: Option<(String, String)>) -> Result<Option<End>> {
         let run = match replay::play(self.page, stage, self) {
             Ok(run) => run,
             Err(_) if !self.teller.is_heard() => return Ok(None),
@@ -142,22 +154,27 @@ impl<'a> Reporter<'a> {
         if !self.teller.is_heard() {
             return Ok(None);
         }
-        let mut report = Report::default();
+        let mut report = Report { pages: 1, ..Report::default() };
         report.run(self.page, &run, false);
-        let path = self.page.path.display();
-        let mut text = match (report.failures(), report.gaps()) {
-            (0, 0) => "The end. All came as the page shows it.".to_owned(),
-            (0, gaps) => {
-                format!("The end. {gaps} blocks could not be played on this machine, the rest came as shown.")
-            }
-            _ => format!("The end. Not everything came as the page shows it; how: lab check {path}"),
+        let mut status = match (report.failures(), report.gaps()) {
+            (0, 0) => "The end. All came as shown.".to_owned(),
+            (0, gaps) => format!("The end. {gaps} blocks could not be played on this machine."),
+            _ => "The end. Not everything came as the page shows it: q tells what.".to_owned(),
         };
+        let mut text = Vec::new();
+        if report.findings.is_empty() {
+            text.extend_from_slice(b"All came as the page shows it.\n");
+        } else {
+            report.print(&mut text).map_err(not_shown)?;
+        }
+        let mut text = String::from_utf8_lossy(&text).into_owned();
         if let Some((words, file)) = next.filter(|_| report.failures() == 0) {
             let file = self.page.path.parent().unwrap_or(Path::new("")).join(file);
-            let _ = write!(text, " Next, {words}: lab play {}", file.display());
+            let _ = write!(status, " Next: lab play {}", file.display()); // a String takes everything
+            let _ = writeln!(text, "Next, {words}: lab play {}", file.display());
         }
-        self.tell(News::Ended(text));
-        Ok(Some(report.failures()))
+        self.tell(News::Ended(status));
+        Ok(Some(End { failures: report.failures(), text }))
     }
 
     /// Nobody listens once the reader has left.

@@ -89,6 +89,8 @@ pub struct View {
     height: usize,
     /// How far the words are scrolled, and how far they can be.
     pub scroll: usize,
+    /// To which heading of which block's words they are to be scrolled.
+    pub wanted: Option<(usize, String)>,
     /// Lines of words below the screen.
     pub below: usize,
     /// How far what lies over it all is scrolled.
@@ -128,6 +130,7 @@ impl View {
             top: 0,
             height: 0,
             scroll: 0,
+            wanted: None,
             below: 0,
             over_scroll: 0,
             part: Part::All,
@@ -150,6 +153,7 @@ impl View {
         let is_last = self.position == self.model.len();
         match (&self.stage, is_last) {
             (Stage::Waiting(block), true) => *block,
+            (Stage::Running, true) => self.model.block,
             (Stage::Ended, true) => usize::MAX,
             _ => self
                 .position
@@ -297,6 +301,7 @@ impl View {
             headings.into_iter().rfind(|heading| heading.block < here)?
         };
         self.scroll = 0;
+        self.wanted = Some((heading.block, heading.text.clone()));
         let waits_there = matches!(self.stage, Stage::Waiting(block) if block <= heading.block);
         let is_played = self.model.first_of_block(heading.block) < self.model.len();
         if !is_played && !waits_there && self.stage != Stage::Ended || waits_there && forwards {

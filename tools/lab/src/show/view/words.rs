@@ -175,8 +175,11 @@ impl Piece {
             Tone::Heading | Tone::Text | Tone::Label => {
                 let text =
                     if self.tone == Tone::Label { format!("  {}", self.text) } else { self.text.clone() };
-                let options =
-                    textwrap::Options::new(width).initial_indent(&indent).subsequent_indent(&indent);
+                // A file's name is not cut at its hyphens.
+                let options = textwrap::Options::new(width)
+                    .word_splitter(textwrap::WordSplitter::NoHyphenation)
+                    .initial_indent(&indent)
+                    .subsequent_indent(&indent);
                 for line in textwrap::wrap(&text, options) {
                     put(line.into_owned());
                 }
