@@ -5,10 +5,8 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use lab::error::{Error, Result};
 use lab::observe::syscalls;
@@ -19,11 +17,6 @@ use tempfile::TempDir;
 
 /// So many calls are kept; of a program that makes calls without end, the last.
 const KEPT: usize = 4096;
-
-/// How long strace may take to write down what has happened.
-const LATE: Duration = Duration::from_millis(500);
-/// When no call has come for so long, strace has written all.
-const WRITTEN: Duration = Duration::from_millis(40);
 
 /// The calls of one run of the program.
 #[derive(Debug)]
@@ -38,8 +31,6 @@ pub struct Calls {
 #[derive(Debug, Default)]
 struct Kept {
     calls: Mutex<VecDeque<Call>>,
-    /// How many have come so far.
-    count: AtomicUsize,
 }
 
 impl Calls {
@@ -61,23 +52,9 @@ impl Calls {
         Ok((Self { kept, _watch: watch, _folder: folder }, words))
     }
 
-    /// How many calls there have been.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.kept.count.load(Ordering::Relaxed)
-    }
-
-    /// Every call that is kept, once strace has written down what has happened.
+    /// Every call that is kept. Once the program has come to rest, strace has written down all that has happened.
     #[must_use]
     pub fn all(&self) -> Vec<Call> {
-        let begun = Instant::now();
-        let (mut seen, mut since) = (self.count(), Instant::now());
-        while since.elapsed() < WRITTEN && begun.elapsed() < LATE {
-            std::thread::sleep(Duration::from_millis(5));
-            if self.count() != seen {
-                (seen, since) = (self.count(), Instant::now());
-            }
-        }
         let kept = self.kept.calls.lock().unwrap_or_else(PoisonError::into_inner);
         let mut going_on = BTreeSet::new();
         // Of each thread only the last can go on; one before it was interrupted, and begun again.
@@ -109,7 +86,6 @@ impl Kept {
                     calls.pop_front();
                 }
             }
-            self.count.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

@@ -9,14 +9,7 @@ const KEPT: usize = 64 * 1024;
 
 /// What was said on one stream.
 #[derive(Debug, Clone, Default)]
-pub struct Said(Arc<Mutex<Heard>>);
-
-#[derive(Debug, Default)]
-struct Heard {
-    bytes: Vec<u8>,
-    total: u64,
-    ended: bool,
-}
+pub struct Said(Arc<Mutex<Vec<u8>>>);
 
 impl Said {
     /// Reads `stream` to its end, on a thread of its own.
@@ -33,34 +26,18 @@ impl Said {
                     Err(_) => break,
                 };
                 let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
-                heard.total += length as u64;
-                let room = KEPT.saturating_sub(heard.bytes.len());
-                heard.bytes.extend(buffer.iter().take(length.min(room)));
+                let room = KEPT.saturating_sub(heard.len());
+                heard.extend(buffer.iter().take(length.min(room)));
             }
-            heard.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
         };
         // Without a thread nothing is heard, and the program ends at a broken pipe, which is said.
-        if std::thread::Builder::new().name("output".to_owned()).spawn(read).is_err() {
-            said.0.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
-        }
+        let _ = std::thread::Builder::new().name("output".to_owned()).spawn(read);
         said
     }
 
     /// The text so far; what is no UTF-8 in it is replaced.
     #[must_use]
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner).bytes).into_owned()
-    }
-
-    /// Whether everybody who could say something has closed the stream.
-    #[must_use]
-    pub fn has_ended(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).ended
-    }
-
-    /// How many bytes were said.
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).total
+        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 }

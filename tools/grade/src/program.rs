@@ -1,5 +1,6 @@
 //! The learner's program as it runs: its processes, its words, its calls, and its end.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -15,7 +16,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::calls::Calls;
-use crate::kernel::{self, Member};
+use crate::kernel::{self, Inhabitants, Member, Quiet, Threads};
 use crate::output::Said;
 
 /// Where the learner's server is to listen.
@@ -38,6 +39,8 @@ pub struct Program {
     status: Option<ExitStatus>,
     processes: Option<Processes>,
     network: PathBuf,
+    /// The processes of it that were seen.
+    known: BTreeSet<i32>,
     /// Its system calls, where they can be seen.
     pub calls: Option<Calls>,
     /// Its standard output.
@@ -143,13 +146,46 @@ impl Program {
         })?;
         let stdout = child.stdout.take().map(Said::listen).unwrap_or_default();
         let stderr = child.stderr.take().map(Said::listen).unwrap_or_default();
-        Ok(Self { child, status: None, processes: Some(processes), network, calls, stdout, stderr })
+        let (processes, known) = (Some(processes), BTreeSet::new());
+        Ok(Self { child, status: None, processes, network, known, calls, stdout, stderr })
     }
 
     /// Its processes that live.
     #[must_use]
     pub fn members(&self) -> Vec<Member> {
-        kernel::members(&self.network)
+        kernel::inhabitants(&self.network).members
+    }
+
+    /// Everything that could still bring something about, if all of it sleeps: its threads, those of its tracer, and ours
+    /// that read what it says and calls. `None` while one of them runs, or a process of it is about to end.
+    pub fn at_rest(&mut self) -> Option<Threads> {
+        let Inhabitants { members, tracers } = kernel::inhabitants(&self.network);
+        let lives = |pid: &i32| members.iter().any(|member| member.pid == *pid);
+        self.known.retain(|pid| lives(pid) || kernel::is_exiting(*pid));
+        let leaves = self.known.iter().any(|pid| !lives(pid));
+        self.known.extend(members.iter().map(|member| member.pid));
+        if leaves || members.is_empty() && self.status().is_none() {
+            return None;
+        }
+        let threads = Threads::of(&members).and(Threads::of(&tracers)).and(Threads::own());
+        (!threads.run()).then_some(threads)
+    }
+
+    /// For how long nothing of it has moved.
+    pub fn quiet(&mut self, quiet: &mut Quiet) -> Duration {
+        let members = self.members();
+        // It has left its network, and nobody has said yet how it ended: that is on its way.
+        if members.is_empty() && self.status().is_none() {
+            quiet.moved();
+        }
+        quiet.look(&members)
+    }
+
+    /// How long its threads and its tracer have worked. Waiting for a processor does not count.
+    #[must_use]
+    pub fn worked(&self) -> Duration {
+        let Inhabitants { members, tracers } = kernel::inhabitants(&self.network);
+        kernel::worked(&members) + kernel::worked(&tracers)
     }
 
     /// How the command itself ended, once it has. What it has started may live on, as that of a daemon does.

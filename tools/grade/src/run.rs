@@ -4,14 +4,13 @@ use std::time::{Duration, Instant};
 
 use lab::error::Result;
 use lab::missing::Missing;
-use lab::record::call::Call;
 use lab::signals::Signals;
 
 use crate::bench::{Bench, Subject};
-use crate::calls::{self, Calls};
+use crate::calls;
 use crate::check::Check;
 use crate::fault::{Fault, Stop};
-use crate::program::ending;
+use crate::program::{Program, ending};
 
 /// Which of the checks of an exercise are made.
 #[derive(Debug, Clone, Default)]
@@ -155,14 +154,10 @@ fn judge(bench: &mut Bench<'_>, check: &'static Check, most: usize) -> Result<Ou
 }
 
 fn failure(bench: &mut Bench<'_>, fault: Fault, most: usize) -> Failure {
-    let seen = bench.calls.take();
-    let Some(program) = bench.program() else {
-        return Failure { fault, calls: None, stderr: String::new(), exit: None };
-    };
-    let all: Option<Vec<Call>> = seen.or_else(|| program.calls.as_ref().map(Calls::all));
-    let calls = all.map(|all| calls::lines(&calls::of_clients(&all, &fault.clients), most));
-    let exit = program.ended().map(ending);
     let said = bench.said();
+    let all = bench.calls.take().or_else(|| bench.called());
+    let calls = all.map(|all| calls::lines(&calls::of_clients(&all, &fault.clients), most));
+    let exit = bench.program().and_then(Program::ended).map(ending);
     // A file of the learner's is known by its name here.
     let stderr = said.replace(&format!("{}/", bench.subject.here.display()), "");
     Failure { fault, calls, stderr, exit }

@@ -33,8 +33,8 @@ impl Bench<'_> {
             self.go_on()?;
             // Looked at first: what has happened by then is there when `done` looks.
             let ended = self.program().is_none_or(|program| program.ended().is_some());
-            let members = self.program().map(|program| program.members()).unwrap_or_default();
-            let stands = quiet.look(&members) > self.limits().quiet;
+            let stood = self.program().map_or(Duration::MAX, |program| program.quiet(&mut quiet));
+            let stands = stood > self.limits().quiet;
             let late = begun.elapsed() > limit;
             if done(self)? {
                 return Ok(How::Open);

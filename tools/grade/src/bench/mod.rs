@@ -17,6 +17,7 @@ use crate::fault::{Fault, Judged, Stop, fault};
 use crate::kernel::{self, Quiet};
 use crate::program::{Place, Program};
 
+mod rest;
 mod talk;
 
 /// The port that parts one and two use.
@@ -322,8 +323,8 @@ impl<'a> Bench<'a> {
             if !open {
                 return Ok(true);
             }
-            let Some(program) = &self.program else { return Ok(true) };
-            let is_quiet = quiet.look(&program.members()) > self.subject.limits.quiet;
+            let Some(program) = &mut self.program else { return Ok(true) };
+            let is_quiet = program.quiet(&mut quiet) > self.subject.limits.quiet;
             if is_quiet || begun.elapsed() > self.subject.limits.busy {
                 return Ok(false);
             }
@@ -335,17 +336,6 @@ impl<'a> Bench<'a> {
     #[must_use]
     pub fn clients(&self) -> usize {
         usize::from(self.next_port - FIRST_CLIENT)
-    }
-
-    /// What the program has said on standard error; all of it, if it has ended.
-    pub fn said(&mut self) -> String {
-        let limit = self.subject.limits.quiet;
-        let Some(program) = &mut self.program else { return String::new() };
-        let begun = Instant::now();
-        while program.ended().is_some() && !program.stderr.has_ended() && begun.elapsed() < limit {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        program.stderr.text()
     }
 
     /// A fault about the connection of this client.

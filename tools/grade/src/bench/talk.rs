@@ -132,7 +132,7 @@ impl Bench<'_> {
             let Some(program) = &mut self.program else { break };
             if program.ended().is_some() && !client.read() {
                 client.how = How::Exit;
-            } else if quiet.look(&program.members()) > self.subject.limits.quiet {
+            } else if program.quiet(&mut quiet) > self.subject.limits.quiet {
                 client.how = How::Silent;
             } else if last.elapsed() > self.subject.limits.busy {
                 client.how = How::Slow;
@@ -209,55 +209,14 @@ impl Bench<'_> {
             self.go_on()?;
             client.read();
             let Some(program) = &mut self.program else { break };
-            let members = program.members();
-            let is_quiet = quiet.look(&members) > self.subject.limits.quiet;
-            if is_quiet || members.is_empty() || begun.elapsed() > self.subject.limits.busy {
+            let is_quiet = program.quiet(&mut quiet) > self.subject.limits.quiet;
+            if is_quiet || program.ended().is_some() || begun.elapsed() > self.subject.limits.busy {
                 client.how = if is_quiet { How::Silent } else { How::Slow };
                 return Err(explain::echo(self, client)?.into());
             }
             std::thread::sleep(Duration::from_millis(1));
         }
         Ok(())
-    }
-
-    /// Waits until no thread of the program runs, for a short while only: one that never sleeps is judged by a check of
-    /// its own.
-    ///
-    /// # Errors
-    /// The grader has to stop.
-    pub fn settle(&mut self) -> Judged {
-        let begun = Instant::now();
-        let mut asleep = 0;
-        let mut quiet = Quiet::from_now();
-        let limit = self.subject.limits.wait / if self.restless { 500 } else { 20 };
-        while asleep < 3 {
-            if begun.elapsed() > limit {
-                self.restless = true;
-                break;
-            }
-            self.go_on()?;
-            let Some(program) = &self.program else { break };
-            let members = program.members();
-            let before = quiet.look(&members);
-            asleep = if before.is_zero() || kernel::runs(&members) { 0 } else { asleep + 1 };
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        Ok(())
-    }
-
-    /// Does `work` while the program stands still: everything that clients send meanwhile is there when it goes on.
-    ///
-    /// # Errors
-    /// It does not stand still, or what `work` gives.
-    pub fn frozen<T>(&mut self, work: impl FnOnce(&mut Self) -> Judged<T>) -> Judged<T> {
-        if let Some(program) = &self.program {
-            program.freeze(self.subject.limits.busy)?;
-        }
-        let result = work(self);
-        if let Some(program) = &self.program {
-            program.thaw();
-        }
-        result
     }
 
     /// Sends without reading until the kernel takes no more and the program does not move, or `most` bytes were taken.
@@ -286,7 +245,7 @@ impl Bench<'_> {
             }
             let Some(program) = &mut self.program else { break };
             // TCP looks again after 200 ms whether its peer has room: nothing moves for longer only if there is none.
-            let stands = quiet.look(&program.members()) > Duration::from_millis(500);
+            let stands = program.quiet(&mut quiet) > Duration::from_millis(500);
             let (limits, since) = (self.subject.limits, last_taken.elapsed());
             // While nothing waits to be received, the kernel has yet to bring what it took.
             let is_left = self.row(client)?.is_none_or(|row| row.waiting > 0);

@@ -1,11 +1,11 @@
 //! What the clients' exercises share: here the grader is the server, and the program comes, speaks, and ends.
 
 use std::process::ExitStatus;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::bench::Bench;
 use crate::fault::{Judged, Stop, fault};
-use crate::program::{Program, ending};
+use crate::program::ending;
 use crate::words;
 
 /// A fault is about the program's connection with us, which its calls name by our address.
@@ -52,15 +52,7 @@ fn has_its_answer(bench: &mut Bench<'_>, answer: &str) -> Judged {
             said(bench)
         ));
     }
-    // The last words may still be on their way through the pipe.
-    let begun = Instant::now();
-    let is_said = |program: &mut Program| program.stdout.has_ended() && program.stderr.has_ended();
-    while !bench.program().is_none_or(is_said) && begun.elapsed() < bench.limits().quiet {
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    let shown =
-        bench.program().map(|program| program.stdout.text() + &program.stderr.text()).unwrap_or_default();
-    if shown.contains(answer) {
+    if bench.printed().contains(answer) {
         return Ok(());
     }
     fault(format!("Your program ended well, and has not printed what came back: \"{answer}\"."))

@@ -6,7 +6,6 @@ use nix::sys::signal::Signal;
 
 use super::{GONE, NOBODY, NOT_TEXT, ONE_AFTER_ANOTHER, RESTS, TAKEN};
 use crate::bench::Bench;
-use crate::calls;
 use crate::check::Transport;
 use crate::fault::{Fault, Judged};
 use crate::kernel;
@@ -109,7 +108,7 @@ pub fn ended_early(bench: &mut Bench<'_>) -> Fault {
 /// The grader cannot look.
 pub fn never_ready(bench: &mut Bench<'_>) -> Judged<Fault> {
     let seconds = bench.limits().start.as_secs_f64();
-    let calls = bench.program().and_then(|program| program.calls.as_ref().map(calls::Calls::all));
+    let calls = bench.called();
     let made = |name: &str| calls.iter().flatten().any(|call| call.name == name && call.number() == Some(0));
     let transport = bench.subject.exercise.transport;
     let (place, _) = place(bench);

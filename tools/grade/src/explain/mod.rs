@@ -54,11 +54,9 @@ pub const PAGES: [Page; 13] = [
 /// # Errors
 /// The grader has to stop.
 pub fn echo(bench: &mut Bench<'_>, client: &mut Client) -> Judged<Fault> {
-    // A few bytes more may be on their way; they belong to what came back.
-    if client.how == How::Open {
-        bench.settle()?;
-        client.read();
-    }
+    // What has been seen has a cause, and the cause may have more to show: bytes on their way, words, its end.
+    bench.settle()?;
+    client.read();
     let mut exchange = client.exchange();
     let ended = bench.program().and_then(Program::ended);
     // A program that has ended as if all were well may have been meant to: then the bytes tell what is wrong.
@@ -89,8 +87,7 @@ pub fn echo(bench: &mut Bench<'_>, client: &mut Client) -> Judged<Fault> {
 
 /// The calls on the connection with this client.
 fn of(bench: &mut Bench<'_>, client: &Client) -> Vec<Call> {
-    let all = bench.program().and_then(|program| program.calls.as_ref().map(calls::Calls::all));
-    let all = all.unwrap_or_default();
+    let all = bench.called().unwrap_or_default();
     let own = calls::of_clients(&all, &[client.address]).into_iter().cloned().collect();
     bench.calls = bench.subject.traced.then_some(all);
     own

@@ -1,7 +1,7 @@
 //! Level 5: what goes wrong with one client, or at the start, is said and ends nobody else.
 
 use std::net::{SocketAddr, TcpListener};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lab::error::Error;
 
@@ -145,14 +145,14 @@ pub fn port_taken(bench: &mut Bench<'_>) -> Judged {
             ));
         }
         let limits = bench.limits();
-        let members = bench.program().map(|program| program.members()).unwrap_or_default();
-        if quiet.look(&members) > limits.quiet || begun.elapsed() > limits.compile {
+        let stood = bench.program().map_or(Duration::MAX, |program| program.quiet(&mut quiet));
+        if stood > limits.quiet || begun.elapsed() > limits.compile {
             return fault(format!(
                 "The address {address} was taken, and your program goes on running, although nobody can reach it. bind \
                  gives EADDRINUSE: say so on standard error, and end with another status than 0."
             ));
         }
-        std::thread::sleep(std::time::Duration::from_millis(2));
+        std::thread::sleep(Duration::from_millis(2));
     };
     let said = bench.said();
     let how = ending(status);

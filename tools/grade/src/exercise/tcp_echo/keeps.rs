@@ -215,8 +215,8 @@ fn sigterm(bench: &mut Bench<'_>) -> Judged {
     let mut quiet = Quiet::from_now();
     while bench.program().and_then(Program::ended).is_none() {
         bench.go_on()?;
-        let members = bench.program().map(|program| program.members()).unwrap_or_default();
-        let is_quiet = quiet.look(&members) > bench.limits().quiet;
+        let stood = bench.program().map_or(Duration::MAX, |program| program.quiet(&mut quiet));
+        let is_quiet = stood > bench.limits().quiet;
         if begun.elapsed() > if is_quiet { limit } else { bench.limits().busy } {
             return fault(format!(
                 "SIGTERM was sent to your program, and after {} seconds it still runs. Whoever stops services sends \

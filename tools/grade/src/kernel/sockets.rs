@@ -1,11 +1,8 @@
-//! What the kernel knows of the learner's program: the sockets of its network, and its processes. Everything here is
-//! read from /proc; nobody is asked, so nothing is disturbed.
+//! The sockets of the program's network.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use lab::error::{Error, Result};
 
@@ -147,146 +144,6 @@ fn unix_row(line: &[u8]) -> Option<UnixRow> {
     Some(UnixRow { path: path.into(), datagrams, listens: flags == b"00010000", inode: inode.parse().ok()? })
 }
 
-/// A process of the learner's program.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// Its number, as this process sees it.
-    pub pid: i32,
-    /// What it is called: the first 15 bytes of its program's name.
-    pub name: String,
-    /// `S` sleeps, `R` runs, `T` is stopped, ... (`proc_pid_stat(5)`).
-    pub state: char,
-    /// Its parent.
-    pub parent: i32,
-}
-
-/// The network namespace of the calling thread, as the kernel names it.
-///
-/// # Errors
-/// There is no /proc.
-pub fn network() -> Result<PathBuf> {
-    let path = "/proc/thread-self/ns/net";
-    fs::read_link(path).map_err(|error| Error::of(format!("read {path}"), error))
-}
-
-/// Every process that lives in `network`, whoever its parent is: a process cannot leave it as it can leave a process
-/// group. Left out are the grader itself, its helper and the tracer. A process that has ended and waits for its parent
-/// lives nowhere: see [`zombies`].
-#[must_use]
-pub fn members(network: &PathBuf) -> Vec<Member> {
-    let own = std::process::id().cast_signed();
-    let lives = |pid: i32| fs::read_link(format!("/proc/{pid}/ns/net")).is_ok_and(|of| of == *network);
-    let all = pids().filter(|pid| *pid != own && lives(*pid)).filter_map(member);
-    all.filter(|member| member.name != "strace" && !is_helper(member.pid)).collect()
-}
-
-/// The children of `members` that have ended and for which nobody has waited.
-#[must_use]
-pub fn zombies(members: &[Member]) -> Vec<Member> {
-    let is_ours = |parent: i32| members.iter().any(|member| member.pid == parent);
-    pids().filter_map(member).filter(|child| child.state == 'Z' && is_ours(child.parent)).collect()
-}
-
-fn pids() -> impl Iterator<Item = i32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten();
-    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-}
-
-/// `pid (comm) state ppid ...`; comm may hold spaces and parentheses.
-fn member(pid: i32) -> Option<Member> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (before, after) = stat.rsplit_once(") ")?;
-    let mut words = after.split_whitespace();
-    Some(Member {
-        pid,
-        name: before.split_once('(')?.1.to_owned(),
-        state: words.next()?.chars().next()?,
-        parent: words.next()?.parse().ok()?,
-    })
-}
-
-/// Whether the process is the first one of the program's namespace, which is this program itself.
-fn is_helper(pid: i32) -> bool {
-    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    words.split(|byte| *byte == 0).nth(1) == Some(lab::processes::FIRST.as_bytes())
-}
-
-/// How many descriptors these processes have open together.
-#[must_use]
-pub fn descriptors(members: &[Member]) -> usize {
-    let of = |member: &Member| fs::read_dir(format!("/proc/{}/fd", member.pid)).map_or(0, Iterator::count);
-    members.iter().map(of).sum()
-}
-
-/// The processes among these that have the socket of this inode open.
-#[must_use]
-pub fn owners(members: &[Member], inode: u64) -> Vec<Member> {
-    let wanted = PathBuf::from(format!("socket:[{inode}]"));
-    let has = |member: &&Member| {
-        let open = fs::read_dir(format!("/proc/{}/fd", member.pid)).into_iter().flatten();
-        open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok()).any(|to| to == wanted)
-    };
-    members.iter().filter(has).cloned().collect()
-}
-
-/// Each thread of these processes: whether it runs, and how often it was switched to and away from.
-fn threads(members: &[Member]) -> BTreeMap<i32, (bool, u64)> {
-    let mut threads = BTreeMap::new();
-    for member in members {
-        let tasks = fs::read_dir(format!("/proc/{}/task", member.pid)).into_iter().flatten();
-        for path in tasks.filter_map(|task| Some(task.ok()?.path())) {
-            let status = fs::read_to_string(path.join("status")).unwrap_or_default();
-            let field = |name: &str| {
-                status.lines().find_map(|line| line.strip_prefix(name)).map_or("", str::trim).to_owned()
-            };
-            let switches = ["voluntary_ctxt_switches:", "nonvoluntary_ctxt_switches:"]
-                .map(|name| field(name).parse::<u64>().unwrap_or(0));
-            let tid = path.file_name().and_then(|name| name.to_str()?.parse().ok()).unwrap_or(0);
-            // A thread that its tracer has stopped for a moment (`t`) is on its way as well.
-            let runs = field("State:").starts_with(['R', 'D', 't']);
-            threads.insert(tid, (runs, switches.iter().sum()));
-        }
-    }
-    threads
-}
-
-/// Whether one of the threads runs, or is held up by its tracer on the way, right now.
-#[must_use]
-pub fn runs(members: &[Member]) -> bool {
-    threads(members).values().any(|(runs, _)| *runs)
-}
-
-/// For how long nothing has moved: a program all of whose threads sleep, none of which was woken, will not do anything
-/// any more by itself. A busy machine cannot look like that: who waits for a processor runs.
-#[derive(Debug)]
-pub struct Quiet {
-    since: Instant,
-    last: BTreeMap<i32, (bool, u64)>,
-}
-
-impl Quiet {
-    /// From now on.
-    #[must_use]
-    pub fn from_now() -> Self {
-        Self { since: Instant::now(), last: BTreeMap::new() }
-    }
-
-    /// Looks at the processes; gives for how long nothing has moved, as far as it was looked at.
-    pub fn look(&mut self, members: &[Member]) -> Duration {
-        let threads = threads(members);
-        if threads != self.last || threads.values().any(|(runs, _)| *runs) {
-            self.since = Instant::now();
-            self.last = threads;
-        }
-        self.since.elapsed()
-    }
-
-    /// Something was seen to move.
-    pub fn moved(&mut self) {
-        self.since = Instant::now();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -316,12 +173,5 @@ mod tests {
     fn an_address_of_ipv6() {
         let loopback = address("00000000000000000000000001000000:1A8D").expect("an address");
         assert_eq!(loopback, "[::1]:6797".parse().expect("an address"));
-    }
-
-    #[test]
-    fn this_process_runs() {
-        let own = member(std::process::id().cast_signed()).expect("this process");
-        assert!(runs(std::slice::from_ref(&own)), "the thread that asks");
-        assert!(descriptors(&[own]) > 2);
     }
 }
