@@ -70,13 +70,11 @@ fn hole(at: usize, length: usize, calls: &[Call]) -> Fault {
         format!("Bytes {at} to {end} of ours are missing")
     };
     match short_send(calls, at) {
-        Some((name, given, took)) => Fault::new(format!(
-            "{bytes}: {name} was given {given} bytes and took {took}. The rest was not sent again. send returns how \
-             many bytes the kernel has taken; go on with the others."
-        ))
-        .read(TOO_LONG),
-        None => Fault::new(format!("{bytes}: your program received them, or not, but did not send them back."))
-            .read(TOO_LONG),
+        Some((name, given, took)) => half_sent(at, &name, given, took),
+        None => {
+            Fault::new(format!("{bytes}: your program received them, or not, but did not send them back."))
+                .read(TOO_LONG)
+        }
     }
 }
 
@@ -92,6 +90,15 @@ fn short_send(calls: &[Call], at: usize) -> Option<(String, i64, i64)> {
             took > 0 && took < given && i64::try_from(at).is_ok_and(|at| (sent..sent + 8).contains(&at));
         is_it.then(|| (call.name.clone(), given, took))
     })
+}
+
+/// The same whether more came behind the gap or not: that depends on when a later send found room.
+fn half_sent(at: usize, name: &str, given: i64, took: i64) -> Fault {
+    Fault::new(format!(
+        "Only {at} bytes came back without a gap: {name} was given {given} bytes and took {took}. The rest was not sent \
+         again. send returns how many bytes the kernel has taken; go on with the others."
+    ))
+    .read(TOO_LONG)
 }
 
 /// A send that the kernel refused because it had no room.
@@ -112,15 +119,7 @@ fn missing_at_the_end(exchange: &Exchange, calls: &[Call]) -> Option<Fault> {
         return Some(zero_byte(at));
     }
     if let (true, Some((name, given, took))) = (exchange.how != How::Reset, short_send(calls, at)) {
-        return Some(
-            Fault::new(format!(
-                "{} of {} bytes came back: {name} was given {given} bytes and took {took}. The rest was not sent \
-                 again. send returns how many bytes the kernel has taken; go on with the others.",
-                at,
-                exchange.sent.len()
-            ))
-            .read(TOO_LONG),
-        );
+        return Some(half_sent(at, &name, given, took));
     }
     if let Some(call) = refused_send(calls).filter(|_| at > 0) {
         return Some(

@@ -55,8 +55,7 @@ pub const PAGES: [Page; 13] = [
 /// The grader has to stop.
 pub fn echo(bench: &mut Bench<'_>, client: &mut Client) -> Judged<Fault> {
     // What has been seen has a cause, and the cause may have more to show: bytes on their way, words, its end.
-    bench.settle()?;
-    client.read();
+    bench.drain(client)?;
     let mut exchange = client.exchange();
     let ended = bench.program().and_then(Program::ended);
     // A program that has ended as if all were well may have been meant to: then the bytes tell what is wrong.

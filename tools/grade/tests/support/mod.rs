@@ -31,7 +31,9 @@ impl Subject {
         let entries = fs::read_dir(&place).expect("the folder of the programs");
         let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("a file").path()).collect();
         files.sort();
-        files.into_iter().map(Self::read).collect()
+        let subjects: Vec<Self> = files.into_iter().map(Self::read).collect();
+        subjects.iter().for_each(Self::must_claim);
+        subjects
     }
 
     fn read(file: PathBuf) -> Self {
@@ -46,6 +48,16 @@ impl Subject {
             }
         }
         Self { file, claims }
+    }
+
+    /// A program that claims nothing would be tried by nobody.
+    fn must_claim(&self) {
+        let name = self.name();
+        assert!(!self.claims.is_empty(), "{name}: its first lines say neither `Caught by` nor `Passes`");
+        let known = exercises();
+        for (exercise, _) in &self.claims {
+            assert!(known.contains(exercise.as_str()), "{name}: there is no exercise {exercise}");
+        }
     }
 
     /// `one_recv.py`

@@ -34,6 +34,11 @@ pub const BYTE_BY_BYTE: Check = Check {
         for byte in b"byte by byte\n" {
             bench.send(&mut client, &[*byte])?;
             bench.consumed(&mut client)?;
+            bench.settle()?;
+            client.read();
+            if client.how != How::Open {
+                break;
+            }
         }
         bench.comes_back(&mut client)
     },
@@ -86,6 +91,8 @@ pub const NEXT_CLIENT: Check = Check {
     judge: |bench| {
         bench.running()?;
         for line in ["the first client\n", "the second\n", "the third\n"] {
+            // Between two clients it does what it does when one has gone.
+            bench.settle()?;
             let mut client = bench.connect()?;
             bench.echo(&mut client, line.as_bytes())?;
             bench.ends_well(&mut client)?;
