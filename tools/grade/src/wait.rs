@@ -7,6 +7,11 @@ use crate::fault::{How, Judged};
 use crate::kernel::Quiet;
 use crate::program::Program;
 
+/// Between two looks: long after `begun` nobody minds whether it is seen a few milliseconds later.
+pub fn pause(begun: Instant) {
+    std::thread::sleep((begun.elapsed() / 50).clamp(Duration::from_millis(2), Duration::from_millis(20)));
+}
+
 impl Bench<'_> {
     /// Waits until `done`, which looks at whatever it likes, and gives [`How::Open`]. Gives up when the program has ended,
     /// when nothing in it moves any more, or when the usual limit is over, and says which of these it was.
@@ -45,7 +50,7 @@ impl Bench<'_> {
             if late || stands {
                 return Ok(if stands { How::Silent } else { How::Slow });
             }
-            std::thread::sleep(Duration::from_millis(2));
+            pause(begun);
         }
     }
 
@@ -64,7 +69,7 @@ impl Bench<'_> {
             if begun.elapsed() > limit {
                 return Ok(false);
             }
-            std::thread::sleep(Duration::from_millis(2));
+            pause(begun);
         }
         Ok(true)
     }

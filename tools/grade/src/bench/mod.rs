@@ -16,6 +16,7 @@ use crate::explain;
 use crate::fault::{Fault, Judged, Stop, fault};
 use crate::kernel::{self, Quiet};
 use crate::program::{Place, Program};
+use crate::wait::pause;
 
 mod rest;
 mod talk;
@@ -277,7 +278,7 @@ impl<'a> Bench<'a> {
             if begun.elapsed() > limit {
                 return Err(explain::never_ready(self)?.into());
             }
-            std::thread::sleep(Duration::from_millis(2));
+            pause(begun);
         }
     }
 
@@ -328,7 +329,7 @@ impl<'a> Bench<'a> {
             if is_quiet || begun.elapsed() > self.subject.limits.busy {
                 return Ok(false);
             }
-            std::thread::sleep(Duration::from_millis(2));
+            pause(begun);
         }
     }
 

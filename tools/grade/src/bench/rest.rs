@@ -7,14 +7,19 @@ use lab::record::call::Call;
 
 use crate::calls::Calls;
 use crate::fault::Judged;
+use crate::kernel;
 use crate::program::Program;
 
 /// So many looks in a row must find everybody asleep, and nobody woken between two of them.
 const LOOKS: u32 = 3;
+/// Between two looks, at first.
+const TICK: Duration = Duration::from_millis(1);
 /// A program that has worked for so long without coming to rest is one that never sleeps.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// The same once that is known.
 const IMPATIENCE: Duration = Duration::from_millis(25);
+/// So often it is looked whether a program runs although nobody speaks, a hundred times a second.
+const GLANCES: u32 = 50;
 
 impl Bench<'_> {
     /// Waits until everything that has happened has had its effect: every thread of the program sleeps, whatever of it was
@@ -41,9 +46,24 @@ impl Bench<'_> {
                 }
             }
             before = now;
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::sleep((begun.elapsed() / 20).clamp(TICK, 10 * TICK));
         }
         Ok(())
+    }
+
+    /// Looks for half a second whether the program runs although nobody speaks. Where it does most of the time, in how many
+    /// looks of how many: `48 of 50`.
+    ///
+    /// # Errors
+    /// The grader has to stop.
+    pub fn looks_awake(&mut self) -> Judged<Option<String>> {
+        let mut found = 0;
+        for _ in 0..GLANCES {
+            self.go_on()?;
+            std::thread::sleep(Duration::from_millis(10));
+            found += u32::from(self.program.as_ref().is_some_and(|program| kernel::runs(&program.members())));
+        }
+        Ok((found * 2 > GLANCES).then(|| format!("{found} of {GLANCES}")))
     }
 
     /// Does `work` while the program stands still: everything that clients send meanwhile is there when it goes on.

@@ -1,8 +1,6 @@
 //! What every server of datagrams is asked, over UDP and in the Unix domain. An exercise says how a client reaches it;
 //! the rest is the same. What concerns one client alone is asked of a program that has had no other.
 
-use std::time::Duration;
-
 use nix::sys::signal::Signal;
 
 use crate::bench::Bench;
@@ -14,9 +12,6 @@ use crate::peer::Peer;
 
 /// Makes a client that is connected to the program.
 pub(super) type Connect = fn(&mut Bench<'_>) -> Judged<Peer>;
-
-/// So often it is looked whether a program runs although nobody speaks.
-const LOOKS: u32 = 50;
 
 /// Sends one datagram, as soon as there is room for it.
 ///
@@ -222,17 +217,9 @@ pub(super) fn at_rest(bench: &mut Bench<'_>, connect: Connect) -> Judged {
     let mut peer = connect(bench)?;
     echo(bench, &mut peer, b"hello")?;
     bench.settle()?;
-    let mut found = 0;
-    for _ in 0..LOOKS {
-        bench.go_on()?;
-        std::thread::sleep(Duration::from_millis(10));
-        found += u32::from(bench.program().is_some_and(|program| kernel::runs(&program.members())));
-    }
-    if found * 2 < LOOKS {
-        return Ok(());
-    }
+    let Some(found) = bench.looks_awake()? else { return Ok(()) };
     fault(format!(
-        "Nobody spoke for half a second, and your program ran all the time: it was running in {found} of {LOOKS} looks. \
+        "Nobody spoke for half a second, and your program ran all the time: it was running in {found} looks. \
          Sleep in recvfrom, or in poll without a time limit of 0."
     ))
 }

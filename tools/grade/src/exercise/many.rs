@@ -1,6 +1,6 @@
 //! Part six's server: many clients at once, and each as if it were alone.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lab::error::Error;
 use lab::missing::Missing;
@@ -13,7 +13,6 @@ use crate::check::{Check, Exercise, Transport};
 use crate::client::{Client, Kept};
 use crate::explain;
 use crate::fault::{How, Judged, Stop, fault};
-use crate::kernel;
 use crate::page::page;
 use crate::payload;
 
@@ -23,8 +22,6 @@ const IDLE: usize = 1_100;
 const DESCRIPTORS: u32 = 2_048;
 /// So few descriptors the program has where they run out.
 const FEW: u32 = 64;
-/// So often it is looked whether a program runs although it can do nothing.
-const LOOKS: u32 = 50;
 
 /// The exercise.
 pub const EXERCISE: Exercise = Exercise {
@@ -225,17 +222,11 @@ fn no_descriptor_left(bench: &mut Bench<'_>) -> Judged {
     })?;
     bench.settle()?;
     bench.lives()?;
-    let mut found = 0;
-    for _ in 0..LOOKS {
-        bench.go_on()?;
-        std::thread::sleep(Duration::from_millis(10));
-        found += u32::from(bench.program().is_some_and(|program| kernel::runs(&program.members())));
-    }
+    let awake = bench.looks_awake()?;
     bench.lives()?;
-    if found * 2 > LOOKS {
+    if let Some(found) = awake {
         return fault(format!(
-            "No descriptor is left for another client, and your program runs all the time: it was running in {found} of {LOOKS} \
-             looks. accept fails with EMFILE again and again: wait a while, or until a client has left, before you call it \
+            "No descriptor is left for another client, and your program runs all the time: it was running in {found} looks. accept fails with EMFILE again and again: wait a while, or until a client has left, before you call it \
              again."
         ));
     }

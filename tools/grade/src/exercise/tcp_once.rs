@@ -1,7 +1,5 @@
 //! Part one's server: it takes one client and one message, sends it back, and ends.
 
-use std::time::{Duration, Instant};
-
 use super::tcp_echo::{faults, keeps, starts};
 use crate::bench::Bench;
 use crate::check::{Check, Exercise, Transport};
@@ -10,7 +8,7 @@ use crate::explain;
 use crate::fault::{How, Judged, fault};
 use crate::page::page;
 use crate::payload;
-use crate::program::{Program, ending};
+use crate::program::ending;
 
 /// The exercise.
 pub const EXERCISE: Exercise = Exercise {
@@ -106,23 +104,14 @@ fn only_end(bench: &mut Bench<'_>) -> Judged {
 
 /// The program ends soon, with status 0.
 fn has_ended(bench: &mut Bench<'_>, when: &str) -> Judged {
-    let begun = Instant::now();
-    loop {
-        bench.go_on()?;
-        match bench.program().and_then(Program::ended) {
-            Some(status) if status.success() => return Ok(()),
-            Some(status) => {
-                return fault(format!(
-                    "Your program ended {when} with {}, which says that something failed. Nothing has: the end of a \
-                     stream is no error.",
-                    ending(status)
-                ));
-            }
-            None if begun.elapsed() > bench.limits().wait => {
-                return fault(format!("Your program still runs {when}. It is for one client: end after it."));
-            }
-            None => std::thread::sleep(Duration::from_millis(2)),
-        }
+    match bench.ends_within(bench.limits().wait)? {
+        Some(status) if status.success() => Ok(()),
+        Some(status) => fault(format!(
+            "Your program ended {when} with {}, which says that something failed. Nothing has: the end of a stream is no \
+             error.",
+            ending(status)
+        )),
+        None => fault(format!("Your program still runs {when}. It is for one client: end after it.")),
     }
 }
 

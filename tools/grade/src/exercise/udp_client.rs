@@ -10,6 +10,7 @@ use crate::bench::Bench;
 use crate::check::{Check, Exercise, Transport};
 use crate::fault::{How, Judged, fault};
 use crate::page::page;
+use crate::wait::pause;
 
 /// The exercise.
 pub const EXERCISE: Exercise = Exercise {
@@ -147,7 +148,7 @@ fn lost(bench: &mut Bench<'_>) -> Judged {
                 said(bench)
             ));
         }
-        std::thread::sleep(std::time::Duration::from_millis(2));
+        pause(begun);
     }
     let Some((_, client)) = again else {
         return fault(format!(

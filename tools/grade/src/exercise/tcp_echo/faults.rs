@@ -14,6 +14,7 @@ use crate::kernel::Quiet;
 use crate::page::page;
 use crate::payload;
 use crate::program::{Program, ending};
+use crate::wait::pause;
 
 /// A program that is stopped and goes on.
 pub const INTERRUPTED: Check = Check {
@@ -152,7 +153,7 @@ pub fn port_taken(bench: &mut Bench<'_>) -> Judged {
                  gives EADDRINUSE: say so on standard error, and end with another status than 0."
             ));
         }
-        std::thread::sleep(Duration::from_millis(2));
+        pause(begun);
     };
     let said = bench.said();
     let how = ending(status);

@@ -11,6 +11,7 @@ use crate::kernel::{self, Quiet};
 use crate::page::page;
 use crate::payload;
 use crate::program::Program;
+use crate::wait::pause;
 
 /// More than every buffer between two programs holds here.
 const OFFERED: usize = 1_000_000;
@@ -18,8 +19,6 @@ const OFFERED: usize = 1_000_000;
 const CLIENTS: usize = 30;
 /// So many descriptors or children more than before are no leak: a program may prepare for what comes.
 const SPARE: usize = 5;
-/// So often it is looked whether a program runs although nobody speaks.
-const LOOKS: u32 = 50;
 
 /// A client that reads late.
 pub const LATE_READER: Check = Check {
@@ -166,21 +165,12 @@ fn at_rest(bench: &mut Bench<'_>) -> Judged {
     bench.echo(&mut leaver, b"and good bye\n")?;
     bench.ends_well(&mut leaver)?;
     bench.settle()?;
-    let mut found = 0;
-    for _ in 0..LOOKS {
-        bench.go_on()?;
-        std::thread::sleep(Duration::from_millis(10));
-        found += u32::from(bench.program().is_some_and(|program| kernel::runs(&program.members())));
-    }
-    if found * 2 < LOOKS {
-        return Ok(());
-    }
+    let Some(found) = bench.looks_awake()? else { return Ok(()) };
     Err(bench
         .fault_on(
             &idle,
             format!(
-                "Nobody spoke for half a second, and your program ran all the time: it was running in {found} of {LOOKS} \
-                 looks. Sleep in the kernel until there is something to do: in a blocking call, or in poll or epoll \
+                "Nobody spoke for half a second, and your program ran all the time: it was running in {found} looks. Sleep in the kernel until there is something to do: in a blocking call, or in poll or epoll \
                  without a time limit of 0."
             ),
         )
@@ -224,7 +214,7 @@ fn sigterm(bench: &mut Bench<'_>) -> Judged {
                 limit.as_secs_f64()
             ));
         }
-        std::thread::sleep(Duration::from_millis(2));
+        pause(begun);
     }
     Ok(())
 }
