@@ -135,6 +135,23 @@ pub fn given(call: &Call) -> Option<i64> {
     behind.trim_start_matches("...").trim_start_matches(", ").split([',', ')']).next()?.trim().parse().ok()
 }
 
+/// The names in these lines under which the kernel knows calls that a program makes under others.
+#[must_use]
+pub fn gloss(lines: &[String]) -> Option<String> {
+    const NAMES: [(&str, &str); 5] = [
+        ("accept4", "accept4 is accept"),
+        ("recvfrom", "recvfrom without an address is recv"),
+        ("sendto", "sendto without one is send"),
+        ("getsockname", "getsockname asks which address a socket has, as some libraries do by themselves"),
+        ("getpeername", "getpeername asks who is at the other end"),
+    ];
+    let is_there =
+        |name: &str| lines.iter().any(|line| line.split_once('(').is_some_and(|(call, _)| call == name));
+    let said: Vec<&str> =
+        NAMES.iter().filter(|(name, _)| is_there(name)).map(|(_, meaning)| *meaning).collect();
+    (!said.is_empty()).then(|| said.join("; "))
+}
+
 /// The calls as lines; what repeats is said once, and of many the first and the last are shown.
 #[must_use]
 pub fn lines(calls: &[&Call], most: usize) -> Vec<String> {

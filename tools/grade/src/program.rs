@@ -16,7 +16,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::calls::Calls;
-use crate::kernel::{self, Inhabitants, Member, Quiet, Threads};
+use crate::kernel::{self, Census, Inhabitants, Member, Quiet, Threads};
 use crate::output::Said;
 
 /// Where the learner's server is to listen.
@@ -38,7 +38,7 @@ pub struct Program {
     child: Child,
     status: Option<ExitStatus>,
     processes: Option<Processes>,
-    network: PathBuf,
+    census: Census,
     /// The processes of it that were seen.
     known: BTreeSet<i32>,
     /// Its system calls, where they can be seen.
@@ -118,7 +118,7 @@ impl Program {
             (None, Vec::new())
         };
         words.extend(place.fill(command));
-        let network = kernel::network()?;
+        let census = Census::of(kernel::network()?);
         let processes = Processes::start()?;
         let mut child = processes.within(|| {
             let (name, arguments) = words
@@ -147,19 +147,18 @@ impl Program {
         let stdout = child.stdout.take().map(Said::listen).unwrap_or_default();
         let stderr = child.stderr.take().map(Said::listen).unwrap_or_default();
         let (processes, known) = (Some(processes), BTreeSet::new());
-        Ok(Self { child, status: None, processes, network, known, calls, stdout, stderr })
+        Ok(Self { child, status: None, processes, census, known, calls, stdout, stderr })
     }
 
     /// Its processes that live.
-    #[must_use]
-    pub fn members(&self) -> Vec<Member> {
-        kernel::inhabitants(&self.network).members
+    pub fn members(&mut self) -> Vec<Member> {
+        self.census.inhabitants().members
     }
 
     /// Everything that could still bring something about, if all of it sleeps: its threads, those of its tracer, and ours
     /// that read what it says and calls. `None` while one of them runs, or a process of it is about to end.
     pub fn at_rest(&mut self) -> Option<Threads> {
-        let Inhabitants { members, tracers } = kernel::inhabitants(&self.network);
+        let Inhabitants { members, tracers } = self.census.inhabitants();
         let lives = |pid: &i32| members.iter().any(|member| member.pid == *pid);
         self.known.retain(|pid| lives(pid) || kernel::is_exiting(*pid));
         let leaves = self.known.iter().any(|pid| !lives(pid));
@@ -182,9 +181,8 @@ impl Program {
     }
 
     /// How long its threads and its tracer have worked. Waiting for a processor does not count.
-    #[must_use]
-    pub fn worked(&self) -> Duration {
-        let Inhabitants { members, tracers } = kernel::inhabitants(&self.network);
+    pub fn worked(&mut self) -> Duration {
+        let Inhabitants { members, tracers } = self.census.inhabitants();
         kernel::worked(&members) + kernel::worked(&tracers)
     }
 
@@ -203,7 +201,7 @@ impl Program {
     }
 
     /// Sends every process of it a signal.
-    pub fn signal(&self, signal: Signal) {
+    pub fn signal(&mut self, signal: Signal) {
         for member in self.members() {
             // It may have ended meanwhile.
             let _ = kill(Pid::from_raw(member.pid), signal);
@@ -214,7 +212,7 @@ impl Program {
     ///
     /// # Errors
     /// They do not stand still within `limit`.
-    pub fn freeze(&self, limit: Duration) -> Result<()> {
+    pub fn freeze(&mut self, limit: Duration) -> Result<()> {
         let begun = Instant::now();
         let mut still = 0;
         while still < 3 {
@@ -233,7 +231,7 @@ impl Program {
     }
 
     /// Lets them go on.
-    pub fn thaw(&self) {
+    pub fn thaw(&mut self) {
         self.signal(Signal::SIGCONT);
     }
 }

@@ -61,7 +61,7 @@ impl Bench<'_> {
         for _ in 0..GLANCES {
             self.go_on()?;
             std::thread::sleep(Duration::from_millis(10));
-            found += u32::from(self.program.as_ref().is_some_and(|program| kernel::runs(&program.members())));
+            found += u32::from(self.program.as_mut().is_some_and(|program| kernel::runs(&program.members())));
         }
         Ok((found * 2 > GLANCES).then(|| format!("{found} of {GLANCES}")))
     }
@@ -71,11 +71,11 @@ impl Bench<'_> {
     /// # Errors
     /// It does not stand still, or what `work` gives.
     pub fn frozen<T>(&mut self, work: impl FnOnce(&mut Self) -> Judged<T>) -> Judged<T> {
-        if let Some(program) = &self.program {
+        if let Some(program) = &mut self.program {
             program.freeze(self.subject.limits.busy)?;
         }
         let result = work(self);
-        if let Some(program) = &self.program {
+        if let Some(program) = &mut self.program {
             program.thaw();
         }
         result

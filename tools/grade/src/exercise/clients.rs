@@ -61,7 +61,7 @@ fn has_its_answer(bench: &mut Bench<'_>, answer: &str) -> Judged {
 /// The program cannot have its answer: it says why and ends with another status than 0.
 ///
 /// # Errors
-/// It ends as if all were well, without a word, or not at all.
+/// It ends with status 0, without a word, or not at all.
 pub(super) fn gives_up(bench: &mut Bench<'_>, what: &str) -> Judged {
     let judged = gives_up_within(bench, what, bench.limits().wait);
     with_us(bench, judged)
@@ -91,8 +91,8 @@ fn gives_up_within(bench: &mut Bench<'_>, what: &str, limit: Duration) -> Judged
     };
     if status.success() {
         return fault(format!(
-            "{what}, and your program ended with {}, as if all were well. Compare what came with what you sent, look at \
-             every error, and end with another status.",
+            "{what}, and your program ended with {}, which says that nothing failed. Compare what came with what you \
+             sent, look at every error, and end with another status.",
             ending(status)
         ));
     }

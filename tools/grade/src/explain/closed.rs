@@ -2,7 +2,7 @@
 
 use lab::record::call::Call;
 
-use super::{INTERRUPTED, MESSAGE, RESET, TOO_LONG, TWO_PIECES};
+use super::{INTERRUPTED, MESSAGE, RESET, TO_THE_END, TOO_LONG, TWO_PIECES};
 use crate::fault::{Exchange, Fault, How};
 
 /// The program ended the connection before all had come back.
@@ -39,10 +39,10 @@ pub(super) fn closed(exchange: &Exchange, calls: &[Call]) -> Option<Fault> {
             TOO_LONG,
         ),
         (1, None) => (
-            "it closed the connection after one receive. A message may come in several pieces: receive until recv \
-             returns 0"
+            "it closed the connection after one receive. A client may have more to say, and a message may come in \
+             several pieces: receive until recv returns 0"
                 .to_owned(),
-            TWO_PIECES,
+            TO_THE_END,
         ),
         _ => (
             format!(

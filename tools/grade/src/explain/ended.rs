@@ -68,7 +68,7 @@ pub fn died(bench: &mut Bench<'_>) -> Fault {
 
 fn how_it_ended(status: ExitStatus) -> String {
     match status.code() {
-        Some(0) => "exit status 0, as if all were well".to_owned(),
+        Some(0) => "exit status 0".to_owned(),
         _ => ending(status),
     }
 }

@@ -27,13 +27,14 @@ const TAKEN: Page = page("docs/part-one-failures.md", "The address is taken");
 const RESTS: Page = page("docs/part-one-failures.md", "The address rests");
 const NOBODY: Page = page("docs/part-one-failures.md", "Nobody listens");
 const ONE_AFTER_ANOTHER: Page = page("docs/part-six.md", "One after another");
+const TO_THE_END: Page = page("docs/part-one-failures.md", "3. Repair the 1024");
 const MESSAGE: Page = page("docs/part-one.md", "One message");
 const RESET: Page = page("docs/part-five-failures.md", "A reset instead of an end");
 const CLOSE_WAIT: Page = page("docs/part-five-failures.md", "CLOSE-WAIT for ever");
 const LATE_READER: Page = page("docs/part-six-failures.md", "The client that does not read");
 
 /// What the sentences here tell to read.
-pub const PAGES: [Page; 13] = [
+pub const PAGES: [Page; 14] = [
     INTERRUPTED,
     NOT_TEXT,
     TWO_PIECES,
@@ -43,6 +44,7 @@ pub const PAGES: [Page; 13] = [
     RESTS,
     NOBODY,
     ONE_AFTER_ANOTHER,
+    TO_THE_END,
     MESSAGE,
     RESET,
     CLOSE_WAIT,
@@ -58,7 +60,7 @@ pub fn echo(bench: &mut Bench<'_>, client: &mut Client) -> Judged<Fault> {
     bench.drain(client)?;
     let mut exchange = client.exchange();
     let ended = bench.program().and_then(Program::ended);
-    // A program that has ended as if all were well may have been meant to: then the bytes tell what is wrong.
+    // A program that has ended with status 0 may have been meant to: then the bytes tell what is wrong.
     if ended.is_some_and(|status| status.success()) && exchange.how != How::Open && !exchange.got.is_empty() {
         let calls = of(bench, client);
         if let Some(fault) = content::content(&exchange, &calls) {

@@ -77,21 +77,32 @@ pub(super) fn silent(bench: &mut Bench<'_>, client: &mut Client, exchange: &Exch
 /// Everything came back, and after our end the program's own does not come.
 fn end_not_sent(bench: &mut Bench<'_>, client: &Client) -> Judged<Fault> {
     let holders = match (bench.row(client)?, bench.program()) {
-        (Some(row), Some(program)) => crate::kernel::owners(&program.members(), row.inode),
-        _ => Vec::new(),
+        (Some(row), Some(program)) => crate::kernel::owners(&program.members(), row.inode).len(),
+        _ => 0,
     };
+    let calls = super::of(bench, client);
+    let acceptors = calls.iter().filter(|call| call.gave.is_some()).map(|call| call.process);
+    let served_by_another = acceptors
+        .into_iter()
+        .any(|acceptor| calls.iter().any(|call| call.receives() && call.process != acceptor));
     let came =
         if client.sent.is_empty() { "A client said nothing and ended" } else { "Everything came back" };
-    let sentence = match holders.len() {
-        0 | 1 => format!(
-            "{came}, but your program does not close the connection after we ended ours: recv has \
-             returned 0, or would, and the descriptor stays open (CLOSE-WAIT). When recv returns 0, close."
-        ),
-        several => format!(
-            "{came}, but the connection is not closed after we ended ours. {several} processes have it \
-             open: a connection ends when it was closed by every process that has it. After fork, the parent closes \
-             the connection, and the child the listener."
-        ),
+    let who = match (holders, served_by_another) {
+        (2.., _) => format!("{holders} processes have it open"),
+        (_, true) => {
+            "the process that called accept still has it open, and another one has served it".to_owned()
+        }
+        _ => {
+            return Ok(Fault::new(format!(
+                "{came}, but your program does not close the connection after we ended ours: recv has returned 0, or \
+                 would, and the descriptor stays open (CLOSE-WAIT). When recv returns 0, close."
+            ))
+            .read(CLOSE_WAIT));
+        }
     };
-    Ok(Fault::new(sentence).read(CLOSE_WAIT))
+    Ok(Fault::new(format!(
+        "{came}, but the connection is not closed after we ended ours: {who}. A connection ends when every process that \
+         has it has closed it. After fork, the parent closes the connection, and the child the listener."
+    ))
+    .read(CLOSE_WAIT))
 }

@@ -1,9 +1,14 @@
 //! The program's processes.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use lab::error::{Error, Result};
+
+use super::small;
 
 /// A process of the learner's program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,17 +41,53 @@ pub struct Inhabitants {
     pub tracers: Vec<Member>,
 }
 
-/// Every process that lives in `network`, whoever its parent is: a process cannot leave it as it can leave a process
-/// group. Left out are the grader itself and its helper. A process that is about to end lives nowhere: see
-/// [`is_exiting`] and [`zombies`].
-#[must_use]
-pub fn inhabitants(network: &PathBuf) -> Inhabitants {
-    let own = std::process::id().cast_signed();
-    let lives = |pid: i32| fs::read_link(format!("/proc/{pid}/ns/net")).is_ok_and(|of| of == *network);
-    let all = pids().filter(|pid| *pid != own && lives(*pid)).filter_map(member);
-    let (tracers, members) =
-        all.filter(|member| !is_helper(member.pid)).partition(|member| member.name == "strace");
-    Inhabitants { members, tracers }
+/// Who counts them: every process that lives in a network, whoever its parent is. A process cannot leave it as it can leave
+/// a process group.
+#[derive(Debug)]
+pub struct Census {
+    network: PathBuf,
+    /// Processes that live elsewhere, and since when that is known. A number that is free again is given out anew only
+    /// when all others have had their turn.
+    strangers: BTreeSet<i32>,
+    since: Instant,
+}
+
+/// So long a stranger stays one without a look.
+const STRANGE: Duration = Duration::from_millis(500);
+
+impl Census {
+    /// Of this network.
+    #[must_use]
+    pub fn of(network: PathBuf) -> Self {
+        Self { network, strangers: BTreeSet::new(), since: Instant::now() }
+    }
+
+    /// Who lives there now. Left out are the grader itself and its helper. A process that is about to end lives nowhere: see
+    /// [`is_exiting`] and [`zombies`].
+    pub fn inhabitants(&mut self) -> Inhabitants {
+        if self.since.elapsed() > STRANGE {
+            self.strangers.clear();
+            self.since = Instant::now();
+        }
+        let mut all = Vec::new();
+        for pid in pids() {
+            if self.strangers.contains(&pid) {
+                continue;
+            }
+            // One that is only just leaving or coming is nobody's.
+            match fs::read_link(format!("/proc/{pid}/ns/net")) {
+                Ok(network) if network == self.network && !is_helper(pid) => all.extend(member(pid)),
+                Ok(_) => drop(self.strangers.insert(pid)),
+                // Somebody else's process, or one of the kernel's.
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                    self.strangers.insert(pid);
+                }
+                Err(_) => {}
+            }
+        }
+        let (tracers, members) = all.into_iter().partition(|member| member.name == "strace");
+        Inhabitants { members, tracers }
+    }
 }
 
 /// Whether the process is on its way out: it has left its network, closes what it had open, and is no zombie yet. This
@@ -70,7 +111,7 @@ fn pids() -> impl Iterator<Item = i32> {
 
 /// `pid (comm) state ppid ...`; comm may hold spaces and parentheses.
 pub(super) fn member(pid: i32) -> Option<Member> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let stat = small(format!("/proc/{pid}/stat")).ok()?;
     let (before, after) = stat.rsplit_once(") ")?;
     let mut words = after.split_whitespace();
     Some(Member {
@@ -81,8 +122,11 @@ pub(super) fn member(pid: i32) -> Option<Member> {
     })
 }
 
-/// Whether the process is the first one of the program's namespace, which is this program itself.
+/// Whether the process is the grader: itself, or the first one of the program's namespace.
 fn is_helper(pid: i32) -> bool {
+    if pid == std::process::id().cast_signed() {
+        return true;
+    }
     let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     words.split(|byte| *byte == 0).nth(1) == Some(lab::processes::FIRST.as_bytes())
 }

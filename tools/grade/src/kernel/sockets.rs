@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use lab::error::{Error, Result};
 
+use super::small;
+
 /// One line of /proc/net/tcp or its siblings (`proc_pid_net(5)`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
@@ -58,7 +60,7 @@ fn rows(names: [&str; 2]) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for name in names {
         let path = format!("/proc/thread-self/net/{name}");
-        match fs::read_to_string(&path) {
+        match small(&path) {
             Ok(text) => rows.extend(text.lines().filter_map(row)),
             // A kernel without IPv6 has no tcp6.
             Err(_) if name.ends_with('6') => {}

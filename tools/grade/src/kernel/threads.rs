@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::Member;
+use super::{Member, small};
 
 /// Threads, each with whether it runs, and how often it was switched to and away from.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Threads {
     fn add(&mut self, tasks: &str) {
         let tasks = fs::read_dir(tasks).into_iter().flatten();
         for path in tasks.filter_map(|task| Some(task.ok()?.path())) {
-            let status = fs::read_to_string(path.join("status")).unwrap_or_default();
+            let status = small(path.join("status")).unwrap_or_default();
             let field =
                 |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map_or("", str::trim);
             let switches = ["voluntary_ctxt_switches:", "nonvoluntary_ctxt_switches:"]
@@ -72,7 +72,7 @@ pub fn worked(members: &[Member]) -> Duration {
     let tasks = members.iter().flat_map(|member| fs::read_dir(format!("/proc/{}/task", member.pid)));
     // `71234567 812345 93`: on a processor and waiting for one, in nanoseconds, and how often it had one.
     let of = |path: PathBuf| {
-        let line = fs::read_to_string(path.join("schedstat")).ok()?;
+        let line = small(path.join("schedstat")).ok()?;
         line.split_whitespace().next()?.parse::<u64>().ok()
     };
     Duration::from_nanos(tasks.flatten().filter_map(|task| of(task.ok()?.path())).sum())

@@ -35,7 +35,8 @@ pub fn show(exchange: &Exchange) -> Shown {
         }
     };
     let same = exchange.sent.get(from..at).unwrap_or_default();
-    let column = dots.len() + if exchange.got.is_empty() { 0 } else { 1 + escaped(same).chars().count() };
+    // Behind the dots and the quotation mark.
+    let column = dots.len() + 1 + escaped(same).chars().count();
     Shown {
         sent: part(&exchange.sent),
         got: part(&exchange.got),
@@ -79,7 +80,9 @@ mod tests {
         let long = show(&exchange(&[b'a'; 500], &[b'a'; 300]));
         assert!(long.sent.starts_with("... \"aaa") && long.sent.ends_with("a\" ..."), "{long:?}");
         assert_eq!(long.caret, Some((4 + 1 + BEFORE, 300)));
-        assert_eq!(show(&exchange(b"hello", b"")).got, "(nothing)");
+        let nothing = show(&exchange(b"hello", b""));
+        assert_eq!((nothing.got.as_str(), nothing.caret), ("(nothing)", Some((1, 0))));
+        assert_eq!(nothing.sent.chars().nth(1), Some('h'));
         assert_eq!(show(&exchange(b"same", b"same")).caret, None);
     }
 }

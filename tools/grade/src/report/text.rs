@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use lab::error::{Error, Result};
 
 use crate::bench::Subject;
+use crate::calls;
 use crate::check::{Check, Exercise, Transport};
 use crate::fault::How;
 use crate::page::Page;
@@ -129,6 +130,9 @@ impl<W: Write> Report<W> {
             for call in calls {
                 self.line(format_args!("    {call}"))?;
             }
+            if let Some(gloss) = calls::gloss(calls) {
+                self.line(format_args!("    {DIM}({gloss}){DIM:#}"))?;
+            }
         }
         let said: Vec<&str> = failure.stderr.lines().collect();
         if !said.is_empty() {
@@ -201,7 +205,7 @@ fn ending(how: How) -> &'static str {
         How::Open => "",
         How::End => ", then the end of the stream",
         How::Reset => ", then a reset",
-        How::Silent => ", then nothing: every thread of your program sleeps",
+        How::Silent => ", then nothing: your program sleeps",
         How::Slow => ", then nothing within the time limit",
         How::Exit => ", then your program ended",
     }
