@@ -135,20 +135,25 @@ pub fn given(call: &Call) -> Option<i64> {
     behind.trim_start_matches("...").trim_start_matches(", ").split([',', ')']).next()?.trim().parse().ok()
 }
 
-/// The names in these lines under which the kernel knows calls that a program makes under others.
+/// Calls in these lines that a program makes under another name, or that a library makes for it.
 #[must_use]
 pub fn gloss(lines: &[String]) -> Option<String> {
-    const NAMES: [(&str, &str); 5] = [
-        ("accept4", "accept4 is accept"),
-        ("recvfrom", "recvfrom without an address is recv"),
-        ("sendto", "sendto without one is send"),
-        ("getsockname", "getsockname asks which address a socket has, as some libraries do by themselves"),
-        ("getpeername", "getpeername asks who is at the other end"),
+    // The name, words that tell that it stands for another one, and what it means.
+    const NAMES: [(&str, &str, &str); 5] = [
+        ("accept4(", "", "accept4 is accept"),
+        ("recvfrom(", "NULL, NULL", "recvfrom without an address is recv"),
+        ("sendto(", "NULL, 0)", "sendto without an address is send"),
+        (
+            "getsockname(",
+            "",
+            "getsockname asks for a socket's own address, as some libraries do by themselves",
+        ),
+        ("getpeername(", "", "getpeername asks for the address of the other end"),
     ];
     let is_there =
-        |name: &str| lines.iter().any(|line| line.split_once('(').is_some_and(|(call, _)| call == name));
+        |name: &str, sign: &str| lines.iter().any(|line| line.starts_with(name) && line.contains(sign));
     let said: Vec<&str> =
-        NAMES.iter().filter(|(name, _)| is_there(name)).map(|(_, meaning)| *meaning).collect();
+        NAMES.iter().filter(|(name, sign, _)| is_there(name, sign)).map(|(.., meaning)| *meaning).collect();
     (!said.is_empty()).then(|| said.join("; "))
 }
 
@@ -177,4 +182,21 @@ pub fn lines(calls: &[&Call], most: usize) -> Vec<String> {
         lines.extend(last);
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_nobody_wrote_is_explained() {
+        let lines = |lines: &[&str]| gloss(&lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>());
+        let two =
+            lines(&["accept4(3, NULL, NULL, SOCK_CLOEXEC) = 4", "recvfrom(4, \"x\", 9, 0, NULL, NULL) = 1"]);
+        assert_eq!(two.as_deref(), Some("accept4 is accept; recvfrom without an address is recv"));
+        assert_eq!(
+            lines(&["recvfrom(3, \"x\", 9, 0, {sa_family=AF_INET}, [16]) = 1", "read(4, \"x\", 9) = 1"]),
+            None
+        );
+    }
 }

@@ -185,15 +185,19 @@ fn unwrapped(text: &str) -> String {
     let paragraphs = text.split("\n\n").enumerate().map(|(at, paragraph)| {
         let is_sentence = is_headline;
         is_headline = at > 0 && paragraph.lines().count() == 1 && !paragraph.starts_with(' ');
-        if is_sentence { paragraph.replace("\n  ", " ") } else { paragraph.replace("\n    ", " ") }
+        match paragraph {
+            sentence if is_sentence => sentence.replace("\n  ", " "),
+            others if others.starts_with("also:") => others.replace("\n    ", " "),
+            lines => lines.to_owned(),
+        }
     });
     paragraphs.collect::<Vec<_>>().join("\n\n")
 }
 
 #[test]
 fn a_sentence_is_one_line_however_long_its_numbers_are() {
-    let report = "tcp-echo: x\n\nlevel 1\n  ok a\n\na: b\n\n  1 of\n  2 came.\n\n  sent \"x\"\n\nalso:\n  c: d\n    e\n";
-    let one = "tcp-echo: x\n\nlevel 1\n  ok a\n\na: b\n\n  1 of 2 came.\n\n  sent \"x\"\n\nalso:\n  c: d e\n";
+    let report = "tcp-echo: x\n\nlevel 1\n  ok a\n\na: b\n\n  1 of\n  2 came.\n\n  sent \"x\"\n    ^\n\nalso:\n  c: d\n    e\n";
+    let one = "tcp-echo: x\n\nlevel 1\n  ok a\n\na: b\n\n  1 of 2 came.\n\n  sent \"x\"\n    ^\n\nalso:\n  c: d e\n";
     assert_eq!(unwrapped(report), one);
 }
 

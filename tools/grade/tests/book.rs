@@ -24,7 +24,7 @@ type Program = (&'static str, &'static str, &'static [&'static str]);
 
 const SERVER: Program = ("part-one-server", "part-one-server", &[]);
 
-const EXERCISES: [Exercise; 16] = [
+const EXERCISES: [Exercise; 26] = [
     Exercise {
         name: "part-one/1",
         lesson: SERVER,
@@ -62,6 +62,36 @@ const EXERCISES: [Exercise; 16] = [
         answer: ("solutions", "part-one-failures-4", &[]),
     },
     Exercise {
+        name: "part-two/1",
+        lesson: ("part-two-datagram", "datagram-server", &[]),
+        because: "waits on 127.0.0.1:6797, not on [::1]:6797",
+        answer: ("part-two-datagram", "datagram-server", &["{addr}"]),
+    },
+    Exercise {
+        name: "part-two/2",
+        lesson: ("part-two-datagram", "datagram-client", &TEN),
+        because: "four tries are not enough",
+        answer: ("part-two-datagram", "datagram-client", &TEN_WITH_PATIENCE),
+    },
+    Exercise {
+        name: "part-two/3",
+        lesson: ("part-two-datagram", "datagram-client", &["{addr}", "a", "b"]),
+        because: "sends again before it can be here",
+        answer: ("part-two-datagram", "datagram-client", &["--timeout", "3000", "{addr}", "a", "b"]),
+    },
+    Exercise {
+        name: "part-two/4",
+        lesson: ("part-two-datagram", "datagram-client", &TEN_EQUAL),
+        because: "Of 10 datagrams that came 1 are different ones",
+        answer: ("solutions", "part-two-4", &TEN_EQUAL),
+    },
+    Exercise {
+        name: "part-two/5",
+        lesson: ("part-two-datagram", "datagram-server", &["0.0.0.0:6797"]),
+        because: "and nothing came back",
+        answer: ("solutions", "part-two-5", &["0.0.0.0:6797"]),
+    },
+    Exercise {
         name: "part-three/1",
         lesson: ("part-three-unix", "unix-server", &["{path}"]),
         because: "has the mode 0600",
@@ -74,10 +104,40 @@ const EXERCISES: [Exercise; 16] = [
         answer: ("solutions", "part-three-datagrams-2", &["{path}"]),
     },
     Exercise {
+        name: "part-three-descriptors/2",
+        lesson: ("part-three-unix", "unix-give", &["{addr}", "{path}"]),
+        because: "Your program ended before it listened",
+        answer: ("solutions", "part-three-descriptors-2", &["{addr}", "{path}"]),
+    },
+    Exercise {
+        name: "part-three-descriptors/3",
+        lesson: ("part-three-unix", "unix-take", &["{path}"]),
+        because: "its position stands at the end",
+        answer: ("solutions", "part-three-descriptors-3", &["--lseek", "{path}"]),
+    },
+    Exercise {
         name: "part-four/1",
         lesson: ("part-four-frames", "frames-lines", &[]),
         because: "does not say \"line of 5 bytes\"",
         answer: ("solutions", "part-four-1", &[]),
+    },
+    Exercise {
+        name: "part-four/2",
+        lesson: ("part-four-frames", "frames-receiver", &["{addr}", "{folder}"]),
+        because: "0 bytes of which are here already",
+        answer: ("solutions", "part-four-2-receiver", &["{addr}", "{folder}"]),
+    },
+    Exercise {
+        name: "part-four/4",
+        lesson: ("part-four-frames", "frames-receiver", &["{addr}", "{folder}"]),
+        because: "The last field are the 32 bytes of a SHA-256",
+        answer: ("solutions", "part-four-4", &["{addr}", "{folder}"]),
+    },
+    Exercise {
+        name: "part-five-time/2",
+        lesson: ("part-one-client", "part-one-client", &["{addr}", "{message}"]),
+        because: "still waits in connect",
+        answer: ("solutions", "part-five-time-2", &["{addr}", "{message}"]),
     },
     Exercise {
         name: "part-six/3",
@@ -122,6 +182,11 @@ const EXERCISES: [Exercise; 16] = [
         answer: ("solutions", "part-seven-4", &["{addr}", "{folder}"]),
     },
 ];
+
+const TEN: [&str; 11] = ["{addr}", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+const TEN_EQUAL: [&str; 11] = ["{addr}", "a", "a", "a", "a", "a", "a", "a", "a", "a", "a"];
+const TEN_WITH_PATIENCE: [&str; 15] =
+    ["--tries", "60", "--timeout", "1", "{addr}", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
 /// Every level.
 const ALL: usize = usize::MAX;

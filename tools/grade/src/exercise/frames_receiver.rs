@@ -137,14 +137,14 @@ pub const EXERCISE: Exercise = Exercise {
 
 /// The first byte of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Status {
+pub(super) enum Status {
     Kept,
     Refused,
     Broken,
 }
 
 impl Status {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Kept => "kept (0)",
             Self::Refused => "refused (1)",
@@ -182,7 +182,7 @@ pub(super) fn give(bench: &mut Bench<'_>, client: &mut Client, bytes: &[u8]) -> 
 }
 
 /// Waits for the whole answer and the end behind it.
-fn answer(bench: &mut Bench<'_>, client: &mut Client, what: &str) -> Judged<Status> {
+pub(super) fn answer(bench: &mut Bench<'_>, client: &mut Client, what: &str) -> Judged<Status> {
     let how = bench.until(|_| {
         client.read();
         Ok(client.how != How::Open || is_whole(&client.got))
@@ -267,7 +267,13 @@ pub(super) fn must_be_kept(
 }
 
 /// These bytes and the end are no frame: the answer says so, and there is no such file.
-fn not_kept(bench: &mut Bench<'_>, bytes: &[u8], name: &str, wanted: Status, what: &str) -> Judged {
+pub(super) fn not_kept(
+    bench: &mut Bench<'_>,
+    bytes: &[u8],
+    name: &str,
+    wanted: Status,
+    what: &str,
+) -> Judged {
     let mut client = sender(bench)?;
     give(bench, &mut client, bytes)?;
     client.finish();

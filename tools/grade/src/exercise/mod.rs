@@ -22,7 +22,7 @@ pub mod unix_datagram;
 pub mod unix_echo;
 
 /// Every exercise, in the order of the book.
-pub const ALL: [&Exercise; 25] = [
+pub const ALL: [&Exercise; 35] = [
     &tcp_once::EXERCISE,
     &tcp_echo::EXERCISE,
     &tcp_client::EXERCISE,
@@ -38,9 +38,19 @@ pub const ALL: [&Exercise; 25] = [
     &book::part_one::WHOLE_LINE,
     &book::part_one::THE_1024,
     &book::part_one::TIME_LIMIT,
+    &book::part_two::LARGEST,
+    &book::part_two::WORSE_NETWORK,
+    &book::part_two::LATE,
+    &book::part_two::NUMBERED,
+    &book::part_two::MULTICAST,
     &book::part_three::FOR_SOME,
     &book::part_three::CLOCK,
+    &book::part_three_descriptors::HAND_OVER,
+    &book::part_three_descriptors::ONE_POSITION,
     &book::part_four::CR_LF,
+    &book::part_four::GO_ON,
+    &book::part_four::SHA_256,
+    &book::part_five::GIVES_UP,
     &book::part_six::BUSY,
     &book::part_six::HALF_SECOND,
     &book::part_six::WHICH_LORIS,

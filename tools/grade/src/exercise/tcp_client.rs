@@ -96,10 +96,10 @@ pub const EXERCISE: Exercise = Exercise {
 };
 
 /// Twenty bytes.
-const MESSAGE: &str = "Hello from the grade";
+pub(super) const MESSAGE: &str = "Hello from the grade";
 
 /// Starts the program with this message, and waits until all of it has come.
-fn meet(bench: &mut Bench<'_>, message: &str) -> Judged<(Client, Vec<u8>)> {
+pub(super) fn meet(bench: &mut Bench<'_>, message: &str) -> Judged<(Client, Vec<u8>)> {
     bench.fresh_network()?;
     message.clone_into(&mut bench.place.message);
     let address = bench.place.address;
@@ -155,7 +155,7 @@ fn meet(bench: &mut Bench<'_>, message: &str) -> Judged<(Client, Vec<u8>)> {
 }
 
 /// Sends a part of the answer. What does not fit shows in what the program makes of it.
-fn answer(bench: &mut Bench<'_>, server: &mut Client, bytes: &[u8]) {
+pub(super) fn answer(bench: &mut Bench<'_>, server: &mut Client, bytes: &[u8]) {
     let mut rest = bytes;
     let _ = bench.until(|_| {
         let taken = server.write(rest);

@@ -2,8 +2,10 @@
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsFd;
 
 use lab::error::Error;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::clients::{gives_up_at_last, said, succeeds};
 use crate::bench::Bench;
@@ -72,11 +74,11 @@ pub const EXERCISE: Exercise = Exercise {
 const MESSAGE: &str = "Hello from the grader";
 
 /// The grader's end.
-struct Server(UdpSocket);
+pub(super) struct Server(UdpSocket);
 
 impl Server {
     /// Waits for datagrams at the place, and starts the program.
-    fn start(bench: &mut Bench<'_>) -> Judged<Self> {
+    pub(super) fn start(bench: &mut Bench<'_>) -> Judged<Self> {
         bench.fresh_network()?;
         MESSAGE.clone_into(&mut bench.place.message);
         let address = bench.place.address;
@@ -88,7 +90,7 @@ impl Server {
     }
 
     /// One datagram, if one has come, and from whom.
-    fn take(&self) -> Judged<Option<(Vec<u8>, SocketAddr)>> {
+    pub(super) fn take(&self) -> Judged<Option<(Vec<u8>, SocketAddr)>> {
         let mut buffer = vec![0; 65_536];
         match self.0.recv_from(&mut buffer) {
             Ok((length, from)) => Ok(Some((buffer.get(..length).unwrap_or_default().to_vec(), from))),
@@ -126,8 +128,23 @@ impl Server {
     }
 
     fn answer(&self, client: SocketAddr) -> Judged {
-        let doing = |error| Error::of(format!("sendto {client}"), error);
-        Ok(self.0.send_to(MESSAGE.as_bytes(), client).map(drop).map_err(doing)?)
+        self.send(MESSAGE.as_bytes(), client)
+    }
+
+    pub(super) fn send(&self, bytes: &[u8], client: SocketAddr) -> Judged {
+        match self.0.send_to(bytes, client) {
+            // An earlier one came to a client that had gone.
+            Err(error) if error.kind() != ErrorKind::ConnectionRefused => {
+                Err(Error::of(format!("sendto {client}"), error).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits a moment for something to come.
+    pub(super) fn wait(&self) {
+        // That nothing has come is found by who takes it.
+        let _ = poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], PollTimeout::from(5_u8));
     }
 }
 

@@ -112,7 +112,7 @@ const CHECKS: [Check; 11] = [
 ];
 
 /// Whether somebody takes datagrams at the place, or at every address with its port.
-fn ready(place: &Place) -> Result<Ready> {
+pub(super) fn ready(place: &Place) -> Result<Ready> {
     let takers: Vec<SocketAddr> =
         kernel::udp()?.into_iter().filter(|row| row.peer.port() == 0).map(|row| row.local).collect();
     let fits = |local: &SocketAddr| {
@@ -126,7 +126,7 @@ fn ready(place: &Place) -> Result<Ready> {
     }
 }
 
-fn connect(bench: &mut Bench<'_>) -> Judged<Peer> {
+pub(super) fn connect(bench: &mut Bench<'_>) -> Judged<Peer> {
     let from = bench.next_address();
     Ok(Peer::udp(from, bench.place.address)?)
 }

@@ -131,7 +131,11 @@ impl<W: Write> Report<W> {
                 self.line(format_args!("    {call}"))?;
             }
             if let Some(gloss) = calls::gloss(calls) {
-                self.line(format_args!("    {DIM}({gloss}){DIM:#}"))?;
+                let options =
+                    textwrap::Options::new(WIDTH).initial_indent("    (").subsequent_indent("     ");
+                for line in textwrap::wrap(&(gloss + ")"), options) {
+                    self.line(format_args!("{DIM}{line}{DIM:#}"))?;
+                }
             }
         }
         let said: Vec<&str> = failure.stderr.lines().collect();
