@@ -104,15 +104,15 @@ impl Client {
         })
     }
 
-    /// The other way round: the connection that the learner's program has made with us.
+    /// The other way round: the connection that the learner's program has made with us; `kept` is where its socket stays.
     ///
     /// # Errors
     /// The kernel refuses a call.
-    pub fn accepted(stream: TcpStream, address: SocketAddr) -> Result<Self> {
+    pub fn accepted(stream: TcpStream, address: SocketAddr, kept: &Kept) -> Result<Self> {
         stream.set_nonblocking(true).map_err(|error| Error::of("make a socket non-blocking", error))?;
         Ok(Self {
             stream: Some(stream),
-            kept: Kept::default(),
+            kept: Rc::clone(kept),
             address,
             sent: Vec::new(),
             got: Vec::new(),

@@ -1,11 +1,11 @@
 //! Waiting for something to happen, for as long as something still may.
 
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use crate::bench::Bench;
 use crate::fault::{How, Judged};
 use crate::kernel::Quiet;
-use crate::program::Program;
 
 /// Between two looks: long after `begun` nobody minds whether it is seen a few milliseconds later.
 pub fn pause(begun: Instant) {
@@ -14,16 +14,16 @@ pub fn pause(begun: Instant) {
 
 impl Bench<'_> {
     /// Waits until `done`, which looks at whatever it likes, and gives [`How::Open`]. Gives up when the program has ended,
-    /// when nothing in it moves any more, or when the usual limit is over, and says which of these it was.
+    /// when nothing in it moves any more, or when it has moved for too long, and says which of these it was.
     ///
     /// # Errors
     /// The grader has to stop, or what `done` gives.
     pub fn until(&mut self, done: impl FnMut(&mut Self) -> Judged<bool>) -> Judged<How> {
-        let limit = self.limits().wait;
+        let limit = self.limits().busy;
         self.until_within(limit, done)
     }
 
-    /// As [`Self::until`], for something that may take longer, or must be sooner.
+    /// As [`Self::until`], for something that may take longer.
     ///
     /// # Errors
     /// As [`Self::until`].
@@ -74,13 +74,26 @@ impl Bench<'_> {
         Ok(true)
     }
 
-    /// Waits until the program has ended, whatever it does meanwhile; `None` if it has not within `limit`.
+    /// Waits until the program has ended; `None` if it has not within `limit`. While it moves it has more time: on a busy
+    /// machine it may be on its way.
     ///
     /// # Errors
     /// The grader has to stop.
-    pub fn ends_within(&mut self, limit: Duration) -> Judged<Option<std::process::ExitStatus>> {
-        let ended = |bench: &mut Self| bench.program().and_then(Program::ended);
-        self.by_the_clock(limit, |bench| Ok(ended(bench).is_some()))?;
-        Ok(ended(self))
+    pub fn ends_within(&mut self, limit: Duration) -> Judged<Option<ExitStatus>> {
+        let begun = Instant::now();
+        let mut quiet = Quiet::from_now();
+        loop {
+            self.go_on()?;
+            let limits = self.limits();
+            let Some(program) = self.program() else { return Ok(None) };
+            if let Some(status) = program.ended() {
+                return Ok(Some(status));
+            }
+            let rests = program.quiet(&mut quiet) > limits.quiet;
+            if begun.elapsed() > if rests { limit } else { limit + limits.busy } {
+                return Ok(None);
+            }
+            pause(begun);
+        }
     }
 }

@@ -154,6 +154,12 @@ impl<'a> Bench<'a> {
         self.let_go();
     }
 
+    /// Where the sockets of clients stay that are not needed any more.
+    #[must_use]
+    pub fn kept(&self) -> Kept {
+        Kept::clone(&self.kept)
+    }
+
     /// The clients that are not needed any more go away.
     pub fn let_go(&mut self) {
         self.kept.borrow_mut().clear();

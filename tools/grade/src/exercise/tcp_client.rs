@@ -112,10 +112,11 @@ pub(super) fn meet(bench: &mut Bench<'_>, message: &str) -> Judged<(Client, Vec<
     bench.launch_here()?;
 
     let mut met = None;
+    let kept = bench.kept();
     let limit = bench.limits().start;
     let how = bench.until_within(limit, |_| match listener.accept() {
         Ok((stream, client)) => {
-            met = Some(Client::accepted(stream, client)?);
+            met = Some(Client::accepted(stream, client, &kept)?);
             Ok(true)
         }
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),

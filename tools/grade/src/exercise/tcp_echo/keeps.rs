@@ -1,17 +1,12 @@
 //! Level 6: it can stay for months.
 
-use std::time::{Duration, Instant};
-
-use nix::sys::signal::Signal;
-
 use crate::bench::Bench;
 use crate::check::Check;
+use crate::exercise::datagrams::ended_by_sigterm;
 use crate::fault::{How, Judged, fault};
-use crate::kernel::{self, Quiet};
+use crate::kernel;
 use crate::page::page;
 use crate::payload;
-use crate::program::Program;
-use crate::wait::pause;
 
 /// More than every buffer between two programs holds here.
 const OFFERED: usize = 1_000_000;
@@ -197,24 +192,5 @@ fn sigterm(bench: &mut Bench<'_>) -> Judged {
     let mut idle = bench.connect()?;
     bench.echo(&mut idle, b"hello\n")?;
     bench.settle()?;
-    if let Some(program) = bench.program() {
-        program.signal(Signal::SIGTERM);
-    }
-    let begun = Instant::now();
-    let limit = bench.limits().wait * 3 / 5;
-    let mut quiet = Quiet::from_now();
-    while bench.program().and_then(Program::ended).is_none() {
-        bench.go_on()?;
-        let stood = bench.program().map_or(Duration::MAX, |program| program.quiet(&mut quiet));
-        let is_quiet = stood > bench.limits().quiet;
-        if begun.elapsed() > if is_quiet { limit } else { bench.limits().busy } {
-            return fault(format!(
-                "SIGTERM was sent to your program, and after {} seconds it still runs. Whoever stops services sends \
-                 SIGKILL next, and that leaves no time to put anything away: end on SIGTERM.",
-                limit.as_secs_f64()
-            ));
-        }
-        pause(begun);
-    }
-    Ok(())
+    ended_by_sigterm(bench)
 }
