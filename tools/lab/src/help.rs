@@ -68,8 +68,9 @@ end; 1 not everything did; 2 the laboratory could not work; 130 after ^C.
 ";
 
 pub(crate) const RECORD_HELP: &str = "\
-Plays a page once, with every terminal traced, and writes what happened as JSON: keys,
-lines, system calls, packets and the states of the sockets, in causal order.
+Plays a page once, with every terminal traced, and writes what happened as
+JSON: keys, lines, system calls, packets and the states of the sockets, in
+causal order.
 
 Usage: lab record [--section HEADING]... [-o FILE] PAGE
 
@@ -112,9 +113,10 @@ sockets on it (CAP_NET_RAW), which elsewhere takes root.
 Usage: lab observe [--plain] [--] COMMAND [ARGUMENTS...]
 
 What you type goes into a second terminal on the same network: start a client
-there, and talk to your server. ^C and ^D go there too. Tab gives the keyboard
-to COMMAND, then to the run: there the arrows step, ^C ends COMMAND, and q
-leaves. The first event names the command that joins from another window.
+there, and talk to your server. ^C and ^D go there too; a program that takes
+single keys, such as an editor or `python3 -i`, gets each. Tab gives the
+keyboard to COMMAND, then to the run: there the arrows step, ^C ends COMMAND,
+and q leaves. The first event names the command that joins from another window.
 
 Into a pipe, or with --plain, it prints lines, each with the name of its lane;
 what you type goes to the second terminal line by line, ^D closes that, and ^C

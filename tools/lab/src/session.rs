@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::hosts::Hosts;
 use crate::location::Location;
 use crate::missing::Missing;
-use crate::observe::terminal::Terminal;
+use crate::observe::terminal::{Takes, Terminal};
 use crate::observe::watch::{Told, Watch};
 use crate::observe::{packets, syscalls};
 use crate::privilege::Capability;
@@ -99,7 +99,7 @@ impl Session {
         words.map(Ok).map_err(|error| Error::of(format!("trace terminal \"{name}\""), error))
     }
 
-    /// Opens a terminal with a shell in it.
+    /// Opens a terminal with a shell in it; `kind` is its `TERM`.
     ///
     /// # Errors
     /// As [`Terminal::open`].
@@ -108,11 +108,12 @@ impl Session {
         name: &str,
         prefix: &[OsString],
         root: &Path,
+        kind: &str,
         host: &str,
         capabilities: &[Capability],
     ) -> Result<()> {
         let location = self.location(host, capabilities)?;
-        let terminal = Terminal::open(name, prefix, root, &location, &self.watch)?;
+        let terminal = Terminal::open(name, prefix, root, kind, &location, &self.watch)?;
         self.terminals.insert(name.to_owned(), terminal);
         Ok(())
     }
@@ -177,7 +178,25 @@ impl Session {
     /// The terminal does not take it.
     pub fn press(&mut self, name: &str, key: u8) -> Result<()> {
         self.typed(name, format!("^{}", char::from(key ^ 0x40)));
-        self.terminal(name)?.press(key)
+        self.terminal(name)?.press(&[key])
+    }
+
+    /// Presses keys, given as their bytes, that are no event: the program that takes them shows what comes of them. When
+    /// they end a line, `line` is that line as far as it can be told, and an event.
+    ///
+    /// # Errors
+    /// The terminal does not take it.
+    pub fn stroke(&mut self, name: &str, keys: &[u8], line: Option<String>) -> Result<()> {
+        if let Some(line) = line {
+            self.typed(name, line);
+        }
+        self.terminal(name)?.press(keys)
+    }
+
+    /// How the terminal takes what is typed.
+    #[must_use]
+    pub fn takes(&self, name: &str) -> Takes {
+        self.terminals.get(name).map(Terminal::takes).unwrap_or_default()
     }
 
     /// Gives the terminal so many rows and columns.

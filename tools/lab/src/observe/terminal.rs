@@ -14,6 +14,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pty_process::blocking::{Command, Pty};
+use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::environment;
 use crate::error::{Error, Result};
@@ -39,6 +40,18 @@ const AT_ONCE: usize = 1 << 16;
 /// How long a program may leave what is typed unread, when the terminal is full of it.
 const TAKES: Duration = Duration::from_secs(2);
 
+/// How a terminal takes what is typed, as its program has set it (termios(3)).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Takes {
+    /// Line by line, and shows each letter: the terminal itself edits the line.
+    #[default]
+    Lines,
+    /// Line by line, and shows nothing: a password.
+    Secrets,
+    /// Key by key: the program itself edits its lines, and shows them.
+    Keys,
+}
+
 /// An open terminal. What appears in it is sent as events; dropping it ends its programs.
 pub struct Terminal {
     name: String,
@@ -48,7 +61,8 @@ pub struct Terminal {
 
 impl Terminal {
     /// Opens a terminal and starts its shell at `location`, in the directory `root`; `prefix` is what stands before the shell in the
-    /// command, such as a tracer with its arguments. The first event of interest is the shell's prompt.
+    /// command, such as a tracer with its arguments. `kind` tells its programs what the terminal can do, as `TERM` does.
+    /// The first event of interest is the shell's prompt.
     ///
     /// # Errors
     /// When there is no pseudoterminal left or the shell cannot be started.
@@ -56,6 +70,7 @@ impl Terminal {
         name: &str,
         prefix: &[OsString],
         root: &Path,
+        kind: &str,
         location: &Location<'_>,
         watch: &Watch,
     ) -> Result<Self> {
@@ -69,6 +84,7 @@ impl Terminal {
             .args(words)
             .env_clear()
             .envs(environment::variables())
+            .env("TERM", kind)
             // The lab prepares every build before; a terminal has no network to fetch anything from.
             .env("CARGO_NET_OFFLINE", "true")
             .env("PS1", String::from_utf8_lossy(&prompt).as_ref())
@@ -134,12 +150,23 @@ impl Terminal {
         self.write(format!("{text}\r").as_bytes())
     }
 
-    /// Presses one key, given as its byte: 3 for ^C.
+    /// Presses keys, given as their bytes: 3 for ^C.
     ///
     /// # Errors
-    /// When the terminal does not take it.
-    pub fn press(&self, key: u8) -> Result<()> {
-        self.write(&[key])
+    /// When the terminal does not take them.
+    pub fn press(&self, keys: &[u8]) -> Result<()> {
+        self.write(keys)
+    }
+
+    /// How it takes what is typed, at this moment. (The kernel tells it at our side of the pseudoterminal, too.)
+    #[must_use]
+    pub fn takes(&self) -> Takes {
+        let modes = tcgetattr(&*self.pty).map(|settings| settings.local_modes);
+        match modes {
+            Ok(modes) if !modes.contains(LocalModes::ICANON) => Takes::Keys,
+            Ok(modes) if !modes.contains(LocalModes::ECHO) => Takes::Secrets,
+            _ => Takes::Lines,
+        }
     }
 
     /// Gives the terminal another size, and tells its programs so.

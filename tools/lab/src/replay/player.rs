@@ -262,7 +262,7 @@ impl<'a> Replay<'a> {
             self.traced.insert(name.to_owned());
         }
         let host = host_of(&self.page.settings.hosts, name);
-        self.session.open(name, &prefix, self.scratch.page(), host, &capabilities)?;
+        self.session.open(name, &prefix, self.scratch.page(), "dumb", host, &capabilities)?;
         let lane = Lane::Terminal(name.to_owned());
         let deadline = self.deadline();
         while self.prompt(&lane).is_none() {

@@ -15,6 +15,7 @@ use crate::hosts::Hosts;
 use crate::hosts::plan::Plan;
 use crate::missing::Missing;
 use crate::network::{self, Network};
+use crate::observe::terminal::Takes;
 use crate::privilege;
 use crate::record::event::{Interface, Lane, What};
 use crate::record::order::{Ordered, PATIENCE};
@@ -99,6 +100,11 @@ pub(crate) trait Showing {
     /// Makes room for the lanes that will appear.
     fn expect(&mut self, _lane: &Lane) {}
 
+    /// The terminal takes what is typed in another way from here on.
+    fn takes(&mut self, _terminal: &str, _how: Takes) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Asked now and then.
     fn overdue(&mut self) -> io::Result<()> {
         Ok(())
@@ -161,6 +167,8 @@ pub(crate) struct Observation {
     second_is: Second,
     /// Something was typed since its last prompt.
     second_is_busy: bool,
+    /// How each terminal took what is typed, when that was asked last.
+    takes: [(&'static str, Takes); 2],
 }
 
 impl Observation {
@@ -205,10 +213,17 @@ impl Observation {
         lanes.expect(&Lane::Calls(COMMAND.to_owned()));
 
         let capabilities: &[_] = if network.missing().is_none() { &privilege::OBSERVED } else { &[] };
-        session.open(SECOND, &[], here, "", capabilities)?;
+        session.open(SECOND, &[], here, kind, "", capabilities)?;
         words.extend(command.iter().cloned());
         session.run(COMMAND, &words, here, kind, capabilities)?;
-        Ok(Self { session, typed, has_ended: false, second_is: Second::Starting, second_is_busy: false })
+        Ok(Self {
+            session,
+            typed,
+            has_ended: false,
+            second_is: Second::Starting,
+            second_is_busy: false,
+            takes: [COMMAND, SECOND].map(|name| (name, Takes::default())),
+        })
     }
 
     /// Shows what happens until the command has ended and all is quiet.
@@ -222,6 +237,7 @@ impl Observation {
                 last_event = Instant::now();
             }
             self.pass_on()?;
+            self.tell_how_typed(lanes).map_err(not_shown)?;
             lanes.overdue().map_err(not_shown)?;
 
             match signals.next() {
@@ -320,16 +336,32 @@ impl Observation {
                     return self.session.press(SECOND, END_OF_INPUT);
                 }
                 Typed::To(name, line) => self.enter(&name, &line)?,
-                Typed::Key(name, key) if self.takes(&name) => self.session.press(&name, key)?,
-                Typed::Size(name, size) if self.takes(&name) => self.session.resize(&name, size)?,
-                Typed::End | Typed::Key(..) | Typed::Size(..) => {}
+                Typed::Key(name, key) if self.has_reader(&name) => self.session.press(&name, key)?,
+                Typed::Size(name, size) if self.has_reader(&name) => self.session.resize(&name, size)?,
+                Typed::Strokes(name, keys, line) if self.has_reader(&name) => {
+                    self.second_is_busy |= name == SECOND;
+                    self.session.stroke(&name, &keys, line)?;
+                }
+                Typed::End | Typed::Key(..) | Typed::Strokes(..) | Typed::Size(..) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells how the terminals take what is typed, where that has changed.
+    fn tell_how_typed(&mut self, lanes: &mut impl Showing) -> io::Result<()> {
+        for (name, before) in &mut self.takes {
+            let now = self.session.takes(name);
+            if now != *before {
+                *before = now;
+                lanes.takes(name, now)?;
             }
         }
         Ok(())
     }
 
     fn enter(&mut self, name: &str, line: &str) -> Result<()> {
-        if !self.takes(name) {
+        if !self.has_reader(name) {
             return Ok(());
         }
         self.second_is_busy |= name == SECOND;
@@ -337,7 +369,7 @@ impl Observation {
     }
 
     /// Whether anybody is there who reads what is typed.
-    fn takes(&self, name: &str) -> bool {
+    fn has_reader(&self, name: &str) -> bool {
         if name == SECOND { !matches!(self.second_is, Second::Closed) } else { !self.has_ended }
     }
 }

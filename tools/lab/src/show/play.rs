@@ -237,7 +237,7 @@ impl<W: Write> Player<W> {
                     self.tempo = Tempo::NoWait;
                     true
                 }
-                Ok(Typed::To(..) | Typed::Key(..) | Typed::Size(..)) | Err(_) => false,
+                Ok(Typed::To(..) | Typed::Key(..) | Typed::Strokes(..) | Typed::Size(..)) | Err(_) => false,
             },
             (Tempo::NoWait | Tempo::Keys, _) => true,
         }

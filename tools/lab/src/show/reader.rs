@@ -15,6 +15,8 @@ pub(crate) enum Typed {
     To(String, String),
     /// A key for this terminal, as its byte.
     Key(String, u8),
+    /// Keys for the program in this terminal, as their bytes, and the line that they end.
+    Strokes(String, Vec<u8>, Option<String>),
     /// This terminal has so many rows and columns.
     Size(String, (u16, u16)),
 }

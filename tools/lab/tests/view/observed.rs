@@ -49,6 +49,31 @@ fn a_command_and_a_second_terminal_are_observed() {
 }
 
 #[test]
+fn a_program_that_takes_keys_gets_each() {
+    let here = TempDir::new().expect("a directory");
+    let mut window = lab(here.path(), &["observe", "--", "sleep", "1000"], SMALL, &[]);
+    window.until("a prompt", |screen| halves(screen).1.contains("\n$"));
+    // Three bytes of one key, without Return.
+    window.press("read -rsn 3 key; printf '<%q>\\n' \"$key\"\r");
+    window.wait_for("Every key goes to the program");
+    window.press("\x1b[A");
+    window.until("the key", |screen| halves(screen).1.contains("<$'\\E[A'>\n$"));
+    window.wait_for("Return sends the line");
+    // What is not echoed is not shown, and not written down.
+    window.press("read -rs word; echo ${#word} letters\r");
+    window.wait_for("Every key goes to the program");
+    window.press("secret\r");
+    window.until("how many", |screen| halves(screen).1.contains("6 letters\n$"));
+    window.wait_for("(not shown)");
+    assert!(!window.text().contains("secret"), "{}", window.text());
+    window.press("\x1b");
+    window.wait_for("^C end");
+    window.press("q");
+    assert_eq!(window.end().code(), Some(0));
+    window.assert_given_back();
+}
+
+#[test]
 fn a_flood_keeps_nobody_waiting() {
     let here = TempDir::new().expect("a directory");
     let mut window = lab(here.path(), &["observe", "--", "yes"], SMALL, &[]);

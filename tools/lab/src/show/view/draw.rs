@@ -5,6 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
+use crate::observe::terminal::Takes;
 use crate::show::view::areas::Areas;
 use crate::show::view::detail;
 use crate::show::view::keys;
@@ -208,6 +209,7 @@ fn status(view: &View, area: Rect, buffer: &mut Buffer) {
 fn key_line(view: &View, area: Rect, buffer: &mut Buffer) {
     let keys = match &view.keyboard {
         None => keys::OF_A_PLAY,
+        Some(keyboard) if keyboard.mode() != Takes::Lines => keys::OF_A_PROGRAM,
         Some(keyboard) if keyboard.terminal().is_some() => keys::OF_A_TERMINAL,
         Some(_) => keys::OF_A_RUN,
     };

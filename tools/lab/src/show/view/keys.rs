@@ -2,7 +2,10 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
+use crate::observe::terminal::Takes;
+use crate::show::view::keyboard::Key;
 use crate::show::view::state::{Act, Over, Part, View};
+use crate::show::view::strokes::{self, control as control_byte};
 
 /// How many lines a page of words moves.
 const PAGE: usize = 4;
@@ -42,6 +45,10 @@ pub const OF_A_TERMINAL: &[(&str, &str)] = &[
     ("↑↓", "step"),
     ("Tab", "next: terminal, run"),
 ];
+
+/// The keys while they go to a program that takes single ones.
+pub const OF_A_PROGRAM: &[(&str, &str)] =
+    &[("Every key", "goes to the program"), ("Tab", "next: terminal, run"), ("Esc", "run")];
 
 /// What the help says: a key, and what it does.
 pub const HELP: &[(&str, &str)] = &[
@@ -123,6 +130,10 @@ fn interrupt(view: &View) -> Option<Act> {
 
 /// A terminal has the keyboard: only keys that no line needs move the run.
 fn type_into_terminal(view: &mut View, key: KeyEvent, control: bool) -> Option<Act> {
+    let keyboard = view.keyboard.as_ref()?;
+    if keyboard.mode() != Takes::Lines && !matches!(key.code, KeyCode::Tab | KeyCode::Esc | KeyCode::F(1)) {
+        return stroke(view, key, control);
+    }
     match key.code {
         KeyCode::Up => view.back(),
         KeyCode::Down => return view.forward(),
@@ -134,25 +145,37 @@ fn type_into_terminal(view: &mut View, key: KeyEvent, control: bool) -> Option<A
     None
 }
 
+/// The program in the terminal takes single keys: all go there.
+fn stroke(view: &mut View, key: KeyEvent, control: bool) -> Option<Act> {
+    let keyboard = view.keyboard.as_mut()?;
+    let application = view.model.terminals.wants_application_keys(keyboard.terminal()?);
+    let bytes = strokes::bytes(key, application)?;
+    let what = match key.code {
+        KeyCode::Char(letter) if control => Key::Control(strokes::control(letter)?),
+        KeyCode::Char(letter) if !key.modifiers.contains(KeyModifiers::ALT) => Key::Letter(letter),
+        KeyCode::Enter => Key::Return,
+        KeyCode::Backspace => Key::RubOut,
+        _ => Key::Other,
+    };
+    let act = keyboard.stroke(bytes, what);
+    view.end();
+    act
+}
+
 fn edit(view: &mut View, key: KeyCode, control: bool) -> Option<Act> {
     let keyboard = view.keyboard.as_mut()?;
     let terminal = keyboard.terminal()?.to_owned();
     let act = match key {
         KeyCode::Char(letter) if control => {
-            let key = match letter.to_ascii_lowercase() {
+            match letter.to_ascii_lowercase() {
                 'u' => {
                     keyboard.line.clear();
                     return None;
                 }
                 // It draws the screen anew.
                 'l' => return None,
-                letter @ 'a'..='z' => u8::try_from(letter).unwrap_or(0) & 0x1f,
-                // What ^\ and ^] are in a terminal that knows no better.
-                '\\' | '4' => 0x1c,
-                ']' | '5' => 0x1d,
-                _ => return None,
-            };
-            Act::Press(terminal, key)
+                letter => Act::Press(terminal, control_byte(letter)?),
+            }
         }
         KeyCode::Enter => {
             let (terminal, line) = keyboard.enter()?;

@@ -23,6 +23,7 @@ mod say;
 mod screen;
 mod sockets;
 mod state;
+mod strokes;
 mod terminals;
 mod theme;
 mod timeline;

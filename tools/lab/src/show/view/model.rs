@@ -2,6 +2,7 @@
 //! its end; a position of the view is a number of rows. What is too old to be kept is counted.
 
 use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroU16;
 
 use crate::record::call::{Call, Kind};
 use crate::record::event::{Event, Lane, What};
@@ -176,7 +177,7 @@ impl Model {
                     self.push(
                         number,
                         cause,
-                        Shown::Line { terminal: terminal.clone(), text: visible(&text) },
+                        Shown::Line { terminal: terminal.clone(), text: as_it_stands(&text) },
                     );
                 }
                 self.terminals.line(&terminal, &text, self.len());
@@ -319,5 +320,30 @@ impl Model {
                 self.sockets.close(*row, |local| places.owner(local) == Some(terminal));
             }
         }
+    }
+}
+
+/// The line as it stands in the terminal at last, where a program moved the cursor in it.
+fn as_it_stands(text: &str) -> String {
+    let room = NonZeroU16::new(500).filter(|room| text.chars().count() < usize::from(room.get()));
+    match room.filter(|_| text.contains(['\r', '\u{8}', '\u{1b}'])) {
+        Some(columns) => {
+            let mut parser = vt100::Parser::new(NonZeroU16::MIN, columns, 0);
+            parser.process(text.as_bytes());
+            visible(&parser.screen().contents())
+        }
+        None => visible(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_was_edited_reads_as_it_stands() {
+        assert_eq!(as_it_stands(">>> print(1+1)\u{8}\u{8}\u{8}51)\u{1b}[K"), ">>> print(151)");
+        assert_eq!(as_it_stands("10%\r100%"), "100%");
+        assert_eq!(as_it_stands("plain"), "plain");
     }
 }

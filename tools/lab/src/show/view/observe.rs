@@ -7,6 +7,7 @@ use std::sync::mpsc::{Sender, channel};
 
 use crate::error::Result;
 use crate::network::Network;
+use crate::observe::terminal::Takes;
 use crate::record::order::Ordered;
 use crate::show::observe::{COMMAND, Observation, SECOND, Showing, Start};
 use crate::show::reader::{Typed, is_broken_pipe};
@@ -58,6 +59,7 @@ fn act(type_in: Sender<Typed>) -> impl FnMut(Act) {
         let typed = match act {
             Act::Line(name, line) => Typed::To(name, line),
             Act::Press(name, key) => Typed::Key(name, key),
+            Act::Strokes(name, keys, line) => Typed::Strokes(name, keys, line),
             Act::Size(name, size) => Typed::Size(name, size),
             Act::Go | Act::Leave | Act::Interrupt => return,
         };
@@ -78,6 +80,10 @@ impl Showing for Reporter {
 
     fn aside(&mut self, text: &str) -> io::Result<()> {
         self.teller.tell(News::Remark(text.to_owned()))
+    }
+
+    fn takes(&mut self, terminal: &str, how: Takes) -> io::Result<()> {
+        self.teller.tell(News::Takes(terminal.to_owned(), how))
     }
 
     fn overdue(&mut self) -> io::Result<()> {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyModifiers};
 
 use crate::error::{Error, Result};
+use crate::observe::terminal::Takes;
 use crate::record::event::{Lane, What};
 use crate::record::order::Ordered;
 use crate::show::view::draw::draw;
@@ -36,6 +37,8 @@ pub enum News {
     Asks(usize, Vec<String>, String),
     /// What the run waits for.
     Status(String),
+    /// A terminal takes what is typed in this way from here on.
+    Takes(String, Takes),
     /// The laboratory has something to say.
     Remark(String),
     /// The run has ended, and how.
@@ -239,6 +242,7 @@ fn hear(view: &mut View, screen: &mut Screen, news: News) -> Option<Act> {
             view.model.remark(text);
             view.grew();
         }
+        News::Takes(terminal, how) => return view.keyboard.as_mut()?.takes(&terminal, how),
         News::Ended(status) => {
             view.status = status;
             view.stage = Stage::Ended;
@@ -250,10 +254,8 @@ fn hear(view: &mut View, screen: &mut Screen, news: News) -> Option<Act> {
             return keys::press(view, key);
         }
         News::Input(Event::Paste(text)) => {
-            let keyboard = view.keyboard.as_mut()?;
-            keyboard.terminal()?;
             // Of several lines only the first: nothing is run that was not looked at.
-            text.lines().next().unwrap_or_default().chars().for_each(|letter| keyboard.put(letter));
+            return view.keyboard.as_mut()?.paste(text.lines().next().unwrap_or_default());
         }
         News::Input(_) | News::Nothing => {}
         News::NoInput => return Some(Act::Leave),

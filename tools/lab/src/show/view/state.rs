@@ -54,6 +54,8 @@ pub enum Act {
     Line(String, String),
     /// This key was pressed in the terminal, as its byte.
     Press(String, u8),
+    /// These keys were pressed in the terminal, as their bytes; the line that they end.
+    Strokes(String, Vec<u8>, Option<String>),
     /// This terminal has so many rows and columns.
     Size(String, (u16, u16)),
     /// Enough.

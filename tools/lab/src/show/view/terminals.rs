@@ -130,6 +130,13 @@ impl Terminals {
         terminal.add(rows, "$ ".to_owned());
     }
 
+    /// Whether the program in it wants the cursor keys as an application takes them.
+    #[must_use]
+    pub fn wants_application_keys(&self, name: &str) -> bool {
+        let terminal = self.all.iter().find(|terminal| terminal.name == name);
+        terminal.is_some_and(|terminal| terminal.live.screen().application_cursor())
+    }
+
     /// Rows before this one are no longer kept, and so nobody asks how it looked then.
     pub(crate) fn forget(&mut self, row: usize) {
         for terminal in &mut self.all {
