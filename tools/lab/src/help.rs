@@ -11,20 +11,22 @@ Usage: lab COMMAND [ARGUMENTS]
   record PAGE                  play a page and write down what happened, as JSON
   draw RECORDING               make a picture of what `lab record` wrote, as SVG
   doctor                       what this machine can and cannot do for the book
-  enter PID                    a shell on the private network of a running `lab observe`
+  enter PID                    a shell on the network of a running `lab observe`
 
 `lab COMMAND --help` says more. Exit status 2: the laboratory could not work.
 ";
 
 pub(crate) const CHECK_HELP: &str = "\
-Plays each page in real terminals on a private network and compares every line; compares every excerpt with its file.
+Plays each page in real terminals on a private network and compares every line;
+compares every excerpt with its file.
 
 Usage: lab check [--update] [--jobs N] [PAGES...]
 
 Without PAGES: README.md and docs/*.md.
 
 Options:
-  --update    rewrite what differs on the pages from what came (also: LAB_UPDATE=1)
+  --update    rewrite what differs on the pages from what came (so does
+              LAB_UPDATE=1)
   --jobs N    play N pages at once (otherwise: one for each processor)
   -h, --help  this text
 
@@ -32,8 +34,8 @@ Environment:
   LAB_UPDATE=1     like --update
   LAB_REQUIRE=all  what this machine cannot check is a failure
 
-Exit status: 0 every block is as shown, 1 something differs or is wrong, 2 the laboratory could not work, 130 or 143 a
-signal ended it.
+Exit status: 0 every block is as shown, 1 something differs or is wrong, 2 the
+laboratory could not work, 130 or 143 a signal ended it.
 ";
 
 pub(crate) const PLAY_HELP: &str = "\
@@ -154,9 +156,10 @@ Exit status: that of the shell; 2 the laboratory could not work.
 ";
 
 pub(crate) const DOCTOR_HELP: &str = "\
-Tries what the pages of the book take, and says what this machine can do and what it cannot: namespaces, packets, calls,
-terminals, settings of the kernel, each tool with its make and the package that brings the right one; and which blocks
-of which pages would be NOT CHECKED here.
+Tries what the pages of the book take, and says what this machine can do and
+what it cannot: namespaces, packets, calls, terminals, settings of the kernel,
+each tool with its make and the package that brings the right one; and which
+blocks of which pages would be NOT CHECKED here.
 
 Usage: lab doctor
 
@@ -166,5 +169,22 @@ Options:
 Environment:
   LAB_REQUIRE=all  what this machine cannot check is a failure
 
-Exit status: 0 it has looked; 1 something cannot be checked and LAB_REQUIRE=all is set; 2 the laboratory could not work.
+Exit status: 0 it has looked; 1 something cannot be checked and LAB_REQUIRE=all
+is set; 2 the laboratory could not work.
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_help_fits_80_columns() {
+        for help in
+            [HELP, CHECK_HELP, PLAY_HELP, RECORD_HELP, DRAW_HELP, OBSERVE_HELP, ENTER_HELP, DOCTOR_HELP]
+        {
+            for line in help.lines() {
+                assert!(line.chars().count() <= 80, "{line}");
+            }
+        }
+    }
+}
