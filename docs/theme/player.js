@@ -30,19 +30,19 @@ function player(figure) {
   const say = make('p', { className: 'say', ariaLive: 'polite', ariaAtomic: 'true' }), body = make('div', {}), now = make('div', { className: 'now' });
   const tabs = make('div', { className: 'tabs', role: 'group', ariaLabel: 'Terminal that is shown' });
   const names = make('div', { className: 'names', ariaHidden: 'true' }), grid = make('div', { className: 'grid', role: 'group', ariaLabel: 'Every step, in order' });
-  const lanes = make('div', { className: 'lanes' }, names, grid), stage = make('div', { className: 'stage', style: `--ends:${ends.length}` }, tabs);
+  const lanes = make('div', { className: 'lanes', role: 'group', ariaLabel: 'Lanes' }, names, grid), stage = make('div', { className: 'stage', style: `--ends:${ends.length}` }, tabs);
   const button = (act, label, ...children) => make('button', { type: 'button', ariaLabel: label, 'data-do': act }, ...children);
   const playing = button('play', null, 'Play'), slider = make('input', { type: 'range', min: 1, max: last + 1, step: 1, ariaLabel: 'Step' });
   playing.className = 'play';
   const count = make('output', {}), full = button('full', null, 'Fill the window');
   const sign = (of, text) => [make('dt', {}, of), make('dd', {}, text)];
   const keys = (...all) => make('span', {}, ...all.flatMap(key => [make('kbd', {}, key), ' ']));
-  const help = make('dialog', { className: 'help', ariaLabel: 'Keys and signs' }, make('dl', {},
-    ...sign(keys('←', '→'), 'one step back, one step on'), ...sign(keys('Space'), 'play, pause'), ...sign(keys('Home', 'End'), 'first step, last step'),
-    ...sign(keys('f'), 'fill the window, and back'), ...sign(keys('?'), 'these keys'),
-    ...sign(span('square'), 'a call that returned at once'), ...sign(span('hatch'), 'a call that waited, from its beginning to what ended its wait'),
+  const signs = () => [...sign(span('square'), 'a call that returned at once'), ...sign(span('hatch'), 'a call that waited, from its beginning to what ended its wait'),
     ...sign(span('solid'), 'what made something happen'), ...sign(span('dashed'), 'what ended a wait, or was taken later'),
-    ...sign(span('badge', 'LISTEN'), 'the new state of a socket')), button('close', null, 'Close'));
+    ...sign(span('badge', 'LISTEN'), 'the new state of a socket'), ...sign(span('coming', 'listen(3)'), 'not yet at this step')];
+  const help = make('dialog', { className: 'help', ariaLabel: 'Keys and signs' }, make('dl', { className: 'signs' },
+    ...sign(keys('←', '→'), 'one step back, one step on'), ...sign(keys('Space'), 'play, pause'), ...sign(keys('Home', 'End'), 'first step, last step'),
+    ...sign(keys('f'), 'fill the window, and back'), ...sign(keys('?'), 'these keys'), ...signs()), button('close', null, 'Close'));
   const root = make('div', { className: `player ends${Math.min(ends.length, 3)}`, role: 'group', ariaLabel: 'A recorded run, step by step' },
     make('div', { className: 'head' }, make('p', {}, make('b', {}, 'A recorded run.'), ' From top to bottom is order, not time.'), full, button('help', null, 'Keys ', make('kbd', {}, '?'))),
     stage, make('div', { className: 'controls', role: 'group', ariaLabel: 'Steps' },
@@ -58,7 +58,7 @@ function player(figure) {
   ends.forEach((end, at) => {
     const side = at ? 'right' : 'left';
     const place = (what, node) => { node.style.gridArea = `1 / ${column[at][what]}`; names.append(node); };
-    place('program', make('div', { className: `name ${side} ${colour(at)}` }, make('b', {}, end.name), span('sub', end.program)));
+    place('program', make('div', { className: `name ${side} ${colour(at)}` }, make('b', {}, end.name), make('span', { className: 'sub', title: end.program }, end.program)));
     place('kernel', make('div', { className: `name ${colour(at)}` }, make('b', {}, 'kernel'), states[at]));
     const band = make('div', { className: `band ${colour(at)}` }); band.style.gridColumn = column[at].kernel; grid.append(band); bands.push(band);
   });
@@ -226,12 +226,17 @@ function player(figure) {
     show(row.end != null && row.kind !== 'packet' ? row.end : spoke ? spoke[2] : 0);
     const band = bands[row.end ?? 0], middle = row.end == null ? 0 : band.offsetLeft + band.offsetWidth / 2 - lanes.clientWidth / 2;
     lanes.scrollTo({ left: middle, top: names.offsetHeight + (step + .5) * buttons[0].offsetHeight - (lanes.clientHeight + names.offsetHeight) / 2, behavior: still.matches || !fresh ? 'auto' : 'smooth' });
+    // What scrolls sideways is a stop for the keyboard, too.
+    if (lanes.scrollWidth > lanes.clientWidth) lanes.tabIndex = 0; else lanes.removeAttribute('tabindex');
     slider.value = step + 1; slider.setAttribute('aria-valuetext', `Step ${step + 1}: ${row.label}`);
     count.replaceChildren(make('b', {}, `${step + 1}`), ` of ${rows.length}`);
     const tag = row.kind === 'packet' ? `${ends[row.end].name}${row.to == null ? '' : ' → ' + ends[row.to].name}` : row.end == null ? 'kernel' : ends[row.end].name;
     const links = [row.cause != null && jump(row.cause, 'because of step'), row.began != null && jump(row.began, 'began at step'), row.until != null && jump(row.until, 'until step')].filter(Boolean);
     say.replaceChildren(span(`tag ${row.kind === 'packet' ? 'wire' : colour(row.end)}`, `${tag} · ${KINDS[row.kind]}`), ' ', row.say, ' ', ...links);
-    const [nodes, then] = about_row(row); body.className = `body ${row.bytes ? 'of-packet' : 'of-' + row.kind}`; body.replaceChildren(...nodes); if (then) then();
+    const [nodes, then] = about_row(row);
+    // Before anything has happened there is room for how it is read.
+    if (step === 0) nodes.push(title('How to read it'), make('dl', { className: 'signs' }, ...signs()));
+    body.className = `body ${row.bytes ? 'of-packet' : 'of-' + row.kind}`; body.replaceChildren(...nodes); if (then) then();
     facts(step);
     if (!quiet) history.replaceState(null, '', '#' + link(step));
     if (step === last) stop();

@@ -8,7 +8,9 @@ use std::process::Stdio;
 
 use lab::record::recording::Recording;
 use lab::show::scene::{Kind, Scene};
+use serde_json::json;
 use support::browser::{Browser, Page, Result};
+use support::checks::{CUT_OFF, FAINT};
 use support::{Site, root};
 
 const WHAT: &str = "the player in a browser";
@@ -82,8 +84,9 @@ fn every_recording_is_played_to_its_end_everywhere() -> Result<()> {
                     for (let step = 0; step < {}; step++) {{
                         const say = figure.querySelector('.say').cloneNode(true);
                         say.querySelectorAll('.tag, .jump').forEach(node => node.remove());
-                        const cut = [...figure.querySelectorAll('.now > div, .body')].some(box => box.scrollWidth > box.clientWidth + 1);
-                        seen.push([say.textContent.trim(), document.documentElement.scrollWidth, cut]);
+                        const wide = [...figure.querySelectorAll('.now > div, .body')].filter(box => box.scrollWidth > box.clientWidth + 1);
+                        const faults = [...wide.map(box => box.className + ' is too narrow'), ...{CUT_OFF}(figure), ...step % 4 ? [] : {FAINT}(figure)];
+                        seen.push([say.textContent.trim(), document.documentElement.scrollWidth, faults]);
                         on.click();
                     }}
                     return seen;
@@ -93,7 +96,7 @@ fn every_recording_is_played_to_its_end_everywhere() -> Result<()> {
             for (at, row) in rows.iter().enumerate() {
                 assert_eq!(seen[at][0], *row.say, "{name} at {width}, step {}", at + 1);
                 assert_eq!(seen[at][1], width, "{name}, step {}: the page is too wide", at + 1);
-                assert_eq!(seen[at][2], false, "{name} at {width}, step {}: something is cut off", at + 1);
+                assert_eq!(seen[at][2], json!([]), "{name} at {width}, step {}", at + 1);
             }
             let unnamed = page.evaluate(&format!(
                 "[...document.querySelectorAll('#run-{name} button')].filter(button => !(button.ariaLabel || button.textContent.trim())).length"
@@ -205,7 +208,7 @@ fn the_keyboard_alone_is_enough() -> Result<()> {
 fn a_finger_is_enough() -> Result<()> {
     let Some((site, browser)) = browser()? else { return Ok(()) };
     let page = browser.page(390, "light")?;
-    page.call("Emulation.setTouchEmulationEnabled", &serde_json::json!({ "enabled": true }))?;
+    page.call("Emulation.setTouchEmulationEnabled", &json!({ "enabled": true }))?;
     page.open(&site.path().join("part-one.html"), "#run-part-one-step-8")?;
     at(&page, 8)?;
     page.tap(".run [data-do=on]")?;
@@ -229,7 +232,7 @@ fn a_finger_is_enough() -> Result<()> {
     let small = page.evaluate(
         "[...document.querySelectorAll('.run .controls button, .run .tabs button')].filter(button => button.offsetHeight < 36).map(button => button.textContent)",
     )?;
-    assert_eq!(small, serde_json::json!([]), "too small for a finger");
+    assert_eq!(small, json!([]), "too small for a finger");
     silent(&page)
 }
 
@@ -250,13 +253,13 @@ fn a_byte_is_marked_everywhere() -> Result<()> {
     assert_eq!(lit(".hex .on")?.as_array().map(Vec::len), Some(length), "the whole payload, at first");
     // The H of "Hello", by its button.
     page.evaluate("document.querySelector('.run .three button').focus()")?;
-    assert_eq!(lit(".hex .on")?, serde_json::json!(["48"]));
-    assert_eq!(lit(".three .on")?, serde_json::json!(["72", "48", "H"]));
-    assert_eq!(lit(".fields .on td:first-child")?, serde_json::json!([format!("{offset}–{}", offset + 7)]));
+    assert_eq!(lit(".hex .on")?, json!(["48"]));
+    assert_eq!(lit(".three .on")?, json!(["72", "48", "H"]));
+    assert_eq!(lit(".fields .on td:first-child")?, json!([format!("{offset}–{}", offset + 7)]));
     // The mouse on a byte of a header marks its field.
     page.evaluate("document.querySelectorAll('.run .hex span:not(.offset)')[47].dispatchEvent(new MouseEvent('mouseenter'))")?;
-    assert_eq!(lit(".fields .on td:last-child")?, serde_json::json!(["flags: PSH ACK"]));
-    assert_eq!(lit(".three .on")?, serde_json::json!([]));
+    assert_eq!(lit(".fields .on td:last-child")?, json!(["flags: PSH ACK"]));
+    assert_eq!(lit(".three .on")?, json!([]));
     // A field marks all of its bytes.
     page.evaluate("[...document.querySelectorAll('.run .fields button')].find(field => field.textContent.startsWith('sequence number')).focus()")?;
     assert_eq!(lit(".hex .on")?.as_array().map(Vec::len), Some(4));
@@ -302,17 +305,17 @@ fn themes_follow_and_without_script_the_picture_remains() -> Result<()> {
         assert_eq!(page.evaluate("getComputedStyle(document.querySelector('.run > img')).display")?, "none");
         papers.push(page.evaluate("getComputedStyle(document.querySelector('.player')).backgroundColor")?);
         // On paper the whole picture is worth more than one step.
-        page.call("Emulation.setEmulatedMedia", &serde_json::json!({ "media": "print" }))?;
+        page.call("Emulation.setEmulatedMedia", &json!({ "media": "print" }))?;
         assert_eq!(page.evaluate("getComputedStyle(document.querySelector('.run > img')).display")?, "block");
         assert_eq!(page.evaluate("getComputedStyle(document.querySelector('.player')).display")?, "none");
         silent(&page)?;
     }
     assert_ne!(papers[0], papers[1]);
     let page = browser.page(390, "light")?;
-    page.call("Emulation.setScriptExecutionDisabled", &serde_json::json!({ "value": true }))?;
+    page.call("Emulation.setScriptExecutionDisabled", &json!({ "value": true }))?;
     page.open(&path, "")?;
     let picture = page.evaluate("(() => { const image = document.querySelector('.run > img'); return [image.naturalWidth > 0, image.offsetHeight > 100, image.alt.length > 40, document.querySelectorAll('.player').length]; })()")?;
-    assert_eq!(picture, serde_json::json!([true, true, true, 0]));
+    assert_eq!(picture, json!([true, true, true, 0]));
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use harness::missing::Missing;
 use harness::process::not_checked;
 use support::Site;
 use support::browser::{Browser, Page, Result};
+use support::checks::{CUT_OFF, FAINT};
 
 const WHAT: &str = "the site in a browser";
 
@@ -15,33 +16,14 @@ const LOOKS: [(u32, &str); 4] = [(1280, "light"), (1280, "dark"), (390, "light")
 /// Where `.ci/prepare` puts axe-core.
 const AXE: &str = "/usr/local/lib/node_modules/axe-core/axe.min.js";
 
-/// What is wider than its place without saying so: neither scrolls it, nor can one reach it. Gives a list of names.
-const CUT_OFF: &str = r"(() => {
-    const page = document.documentElement;
-    const wide = [];
-    if (page.scrollWidth > page.clientWidth) wide.push(`the page is ${page.scrollWidth} pixels wide`);
-    for (const box of document.querySelectorAll('main *')) {
-        // The player has labels that are short on purpose, and tests of its own.
-        if (box.closest('.run, details:not([open])') || box.scrollWidth <= box.clientWidth + 1 || box.clientWidth === 0) continue;
-        const style = getComputedStyle(box);
-        if (style.display === 'inline' || style.overflowX === 'visible') continue;
-        const shade = style.backgroundImage.includes('gradient');
-        if (style.overflowX !== 'auto' || box.tabIndex !== 0 || !shade) {
-            wide.push(`${box.tagName} ${box.className} ${style.overflowX}: ${box.textContent.slice(0, 60)}`);
-        }
-    }
-    return wide;
-})()";
-
 /// On a wide screen only this may be wider than its place: drawings, and files on pages of their own.
 const SCROLLS: &str = r"Array.from(document.querySelectorAll('main .block pre, main .table-wrapper, main .columns, main p'))
     .filter(box => !box.closest('.figure') && box.scrollWidth > box.clientWidth + 1)
     .map(box => box.textContent.slice(0, 100))";
 
-/// What axe-core finds against WCAG 2.1 AA, sentence by sentence. Every page has the same colours, so that contrast, which
-/// takes long, is asked of a few that have all of them.
-/// What the player has not come to yet is faint on purpose, and no text to be read: it is left out.
-const VIOLATIONS: &str = r"axe.run({ exclude: ['.run .later'] }, {
+/// What axe-core finds against WCAG 2.1 AA, sentence by sentence. Contrast takes it long, so it is asked about that on a
+/// few pages that have all colours; on every page, our own check looks for what is faint.
+const VIOLATIONS: &str = r"axe.run({
         runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'],
         resultTypes: ['violations'],
         rules: { 'color-contrast': { enabled: CONTRAST } },
@@ -62,7 +44,8 @@ fn no_page_complains_asks_another_machine_or_hides_what_it_says() -> Result<()> 
             page.look(width, scheme)?;
             // The page has heard of it, and is laid out anew.
             page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")?;
-            let mut found = list(&page, CUT_OFF)?;
+            let mut found = list(&page, &format!("{CUT_OFF}(document.querySelector('main'))"))?;
+            found.extend(list(&page, &format!("{FAINT}(document.body)"))?);
             if width == 1280 {
                 found.extend(list(&page, SCROLLS)?);
             }
@@ -103,6 +86,25 @@ fn axe_finds_nothing_against_wcag_aa() -> Result<()> {
         }
     }
     assert!(faults.is_empty(), "{faults:#?}");
+    Ok(())
+}
+
+/// The checks must be able to fail.
+#[test]
+fn what_is_faint_or_cut_off_is_found() -> Result<()> {
+    let Some((site, browser)) = site_and_browser()? else { return Ok(()) };
+    let page = browser.page(1280, "light")?;
+    page.open(&site.path().join("next.html"), "")?;
+    page.evaluate(
+        "document.querySelector('main').innerHTML = `<p style='color: #7a7a7a'>grey <b style='color: #555; opacity: .6'>veiled</b></p>
+            <p style='background: rgb(0 0 0 / .8)'>dark</p><p style='color: #767676; background: #fff'>enough</p>
+            <div style='overflow: hidden; width: 3em; white-space: nowrap'>longer than its box</div>`",
+    )?;
+    let faint = list(&page, &format!("{FAINT}(document.querySelector('main'))"))?;
+    let words: Vec<&str> = faint.iter().filter_map(|fault| fault.split('\u{201d}').next()).collect();
+    assert_eq!(words, ["faint: \u{201c}grey", "faint: \u{201c}veiled", "faint: \u{201c}dark"], "{faint:?}");
+    let cut = list(&page, &format!("{CUT_OFF}(document.querySelector('main'))"))?;
+    assert_eq!(cut, ["DIV  hidden: longer than its box"]);
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test uses its own part of this")]
 
 pub mod browser;
+pub mod checks;
 
 use std::path::{Path, PathBuf};
 
