@@ -8,6 +8,7 @@ pub mod page;
 pub mod picture;
 pub mod reference;
 pub mod sections;
+pub mod stress;
 pub mod words;
 
 use std::path::Path;

@@ -181,6 +181,11 @@ impl Book {
         Ok(Self(leaves.collect::<Result<_>>()?))
     }
 
+    /// The text of every page, in order.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|leaf| leaf.page.source.as_str())
+    }
+
     /// Everything of this kind on the pages, with its places in order.
     fn find(&self, thing: Thing) -> BTreeMap<String, Vec<Place<'_>>> {
         let mut found: BTreeMap<String, Vec<Place<'_>>> = BTreeMap::new();
@@ -305,6 +310,17 @@ impl Table {
         let before = lines.iter().take(start).map(|line| (*line).to_owned());
         let after = lines.iter().skip(start + length).map(|line| (*line).to_owned());
         Ok(before.chain(table).chain(after).map(|line| line + "\n").collect())
+    }
+
+    /// What this table on the page `source` explains: its first cells.
+    #[must_use]
+    pub fn keys<'a>(&self, source: &'a str) -> Vec<&'a str> {
+        let head = format!("| {} ", self.head);
+        let rows = source.lines().skip_while(|line| !line.starts_with(&head)).skip(2);
+        let rows = rows.take_while(|line| line.starts_with('|'));
+        rows.filter_map(|line| line.trim_matches('|').split('|').next())
+            .map(|cell| cell.trim().trim_matches('`'))
+            .collect()
     }
 
     /// The rows of this table on the page `source` in which a cell is empty.

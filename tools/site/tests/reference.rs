@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::path::Path;
 
-use site::reference::{Book, TABLES};
+use site::reference::{Book, TABLES, Thing};
+use site::stress::{emphasised, unsaid};
 
 #[test]
 fn every_table_is_as_the_pages_are() -> Result<(), Box<dyn Error>> {
@@ -29,5 +30,21 @@ fn every_table_is_as_the_pages_are() -> Result<(), Box<dyn Error>> {
         gaps.extend(table.gaps(&rewritten).into_iter().map(|row| format!("docs/{}: {row}", table.page)));
     }
     assert!(gaps.is_empty(), "say what it means:\n{}", gaps.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn every_emphasised_word_is_explained_or_only_stressed() -> Result<(), Box<dyn Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).ok_or("no workspace")?;
+    let table = TABLES.iter().find(|table| table.of == Thing::Word).ok_or("no glossary")?;
+    let page = std::fs::read_to_string(root.join("docs").join(table.page))?;
+    let glossary = table.keys(&page).into_iter().map(str::to_lowercase).collect();
+    let emphasised = Book::read(root)?.texts().flat_map(emphasised).collect();
+    let (unsaid, gone) = unsaid(&emphasised, &glossary);
+    assert!(
+        unsaid.is_empty(),
+        "terms belong into docs/glossary.md, stress into tools/site/src/stress.rs: {unsaid:#?}"
+    );
+    assert!(gone.is_empty(), "tools/site/src/stress.rs has what no page emphasises: {gone:#?}");
     Ok(())
 }
