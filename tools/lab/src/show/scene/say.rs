@@ -191,7 +191,17 @@ pub(crate) fn called(call: &Call, waits: bool, is_return: bool) -> String {
         "io_uring_enter" if waits => "hands over what it wants done, and waits until something is".to_owned(),
         "io_uring_enter" if is_return => "is told that something is done".to_owned(),
         "io_uring_enter" => "hands over what it wants done, and something is done at once".to_owned(),
-        "epoll_ctl" | "fcntl" | "ioctl" => {
+        "epoll_create1" => format!("makes a list of descriptors to wait for: descriptor {number}"),
+        "epoll_ctl" => {
+            let arguments = arguments::split(&call.arguments);
+            let which = arguments.get(2).copied().unwrap_or_default();
+            match arguments.get(1).copied().unwrap_or_default() {
+                "EPOLL_CTL_ADD" => format!("puts descriptor {which} on that list"),
+                "EPOLL_CTL_DEL" => format!("takes descriptor {which} off that list"),
+                _ => format!("changes what it wants to know of descriptor {which}"),
+            }
+        }
+        "fcntl" | "ioctl" => {
             let what = arguments::split(&call.arguments).get(1).copied().unwrap_or_default().to_owned();
             format!("asks {} for {what}", call.name)
         }

@@ -73,7 +73,9 @@ fn lines(draft: &Draft<'_>, row: &mut Row) {
     match draft.kind {
         Kind::Table => {
             let typed = draft.command.unwrap_or(typed);
-            let command = typed.trim_start_matches('(');
+            // Behind a pause stands what it is about.
+            let command = typed.split("; ").find(|command| !command.starts_with("sleep ")).unwrap_or(typed);
+            let command = command.trim_start_matches('(');
             command.split_whitespace().next().unwrap_or_default().clone_into(&mut row.label);
             if !states.is_empty() {
                 let _ = write!(row.label, ": {}", states.join(", "));
