@@ -109,6 +109,9 @@ pub fn kind_of(info: &str, lines: &[String]) -> std::result::Result<Kind, String
                 let setting = self::setting(words.value("host").unwrap_or_default(), &setting, lines)?;
                 words.end(setting)
             } else if words.flag("packets") {
+                if lines.is_empty() {
+                    return Err("a block of packets shows at least one, or `(none)`".to_owned());
+                }
                 let interface = words.interface();
                 words.end(Kind::Packets(interface))
             } else if words.flag("figure") {

@@ -214,8 +214,8 @@ mod tests {
         assert_eq!(label("console kernel", &[]), "◆ kernel");
         assert_eq!(label("console bob", &[]), "▲ bob");
         assert_eq!(label("text syscalls=bob.server", &[]), "λ system calls of server on bob");
-        assert_eq!(label("text packets", &[]), "→ packets");
-        assert_eq!(label("text packets host=middle.eth1", &[]), "→ packets at middle.eth1");
+        assert_eq!(label("text packets", &["(none)"]), "→ packets");
+        assert_eq!(label("text packets host=middle.eth1", &["(none)"]), "→ packets at middle.eth1");
         assert_eq!(label("text frame=data", &[]), "≡ first packet with data, header by header");
         assert_eq!(label("text payload=3 host=bob", &[]), "≡ payload of packet 3 at bob");
         assert_eq!(label("rust from=a/b.rs#bind", &[]), "¶ a/b.rs, bind");

@@ -313,8 +313,8 @@ mod tests {
             "```console alice\n```\n",
             "```console bob.client\n```\n",
             "```text syscalls=bob.client\n```\n",
-            "```text packets host=alice\n```\n",
-            "```text packets host=middle.eth1\n```\n",
+            "```text packets host=alice\nx\n```\n",
+            "```text packets host=middle.eth1\nx\n```\n",
             "```text frame=data host=alice.lo\n```\n",
             "```text link=down host=middle.eth1\n# ip link set eth1 down\n```\n",
             "```text sysctl=net.core.somaxconn=1 host=bob\n# sysctl -w net.core.somaxconn=1\n```\n",
@@ -324,14 +324,15 @@ mod tests {
         }
         for (block, fault) in [
             ("```console carol\n```\n", "terminal \"carol\": the page has no host carol"),
-            ("```text packets\n```\n", "packets: on which host? host=NAME"),
-            ("```text packets host=alice.eth1\n```\n", "host alice has no interface eth1"),
+            ("```text packets\nx\n```\n", "packets: on which host? host=NAME"),
+            ("```text packets host=alice\n```\n", "a block of packets shows at least one, or `(none)`"),
+            ("```text packets host=alice.eth1\nx\n```\n", "host alice has no interface eth1"),
             ("```text link=up\n# ip link set lo up\n```\n", "link: on which host? host=NAME"),
         ] {
             assert_eq!(page(&format!("{HOSTS}{block}")).faults, [(5, fault.to_owned())]);
         }
         assert_eq!(
-            page("```text packets host=alice\n```\n").faults,
+            page("```text packets host=alice\nx\n```\n").faults,
             [(1, "packets of \"alice\": the page has no host alice".to_owned())]
         );
         let half = page("<!-- lab: host alice 10.67.1.2/24 -->\n\n```console alice\n```\n");
