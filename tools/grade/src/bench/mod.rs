@@ -3,70 +3,31 @@
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lab::error::Result;
-use lab::network;
 use lab::record::call::Call;
 use lab::signals::Signals;
 
-use crate::check::{Exercise, Ready, Transport};
+use crate::check::{Exercise, Transport};
 use crate::client::{Client, Kept};
 use crate::explain;
-use crate::fault::{Fault, Judged, Stop, fault};
+use crate::fault::{Fault, Judged};
 use crate::kernel::{self, Quiet};
 use crate::program::{Place, Program};
 use crate::wait::pause;
 
+mod limits;
 mod rest;
+mod start;
 mod talk;
+
+pub use limits::Limits;
 
 /// The port that parts one and two use.
 pub const PORT: u16 = 6797;
 /// The first port of a client. They are counted, so that a report says the same every time.
 const FIRST_CLIENT: u16 = 40_001;
-
-/// What a network here has otherwise than a machine: back-pressure comes after about 150,000 bytes instead of millions,
-/// and a learner's program may have any port.
-const SETTINGS: [(&str, &str); 3] = [
-    ("net.ipv4.tcp_rmem", "4096 65536 131072"),
-    ("net.ipv4.tcp_wmem", "4096 16384 131072"),
-    ("net.ipv4.ip_unprivileged_port_start", "0"),
-];
-
-/// Programs that compile others: while one of them lives, a first start may take a minute.
-const COMPILERS: [&str; 12] =
-    ["cargo", "rustc", "cc", "cc1", "gcc", "clang", "ld", "go", "compile", "javac", "tsc", "make"];
-
-/// How long things may take.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Until a program listens.
-    pub start: Duration,
-    /// The same while a compiler runs.
-    pub compile: Duration,
-    /// Every other wait for something that a program does at once.
-    pub wait: Duration,
-    /// The same while the program moves: on a busy machine it gets to it later.
-    pub busy: Duration,
-    /// A program that does not move for so long will not move.
-    pub quiet: Duration,
-}
-
-impl Limits {
-    /// Those for a program that is `slow` times as slow as usual.
-    #[must_use]
-    pub fn times(slow: f64) -> Self {
-        let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds * slow).unwrap_or(Duration::MAX / 4);
-        Self {
-            start: seconds(10.0),
-            compile: seconds(60.0),
-            wait: seconds(5.0),
-            busy: seconds(20.0),
-            quiet: seconds(1.0),
-        }
-    }
-}
 
 /// What is judged, and how.
 #[derive(Debug, Clone)]
@@ -171,121 +132,6 @@ impl<'a> Bench<'a> {
     /// Somebody does.
     pub fn go_on(&self) -> Result<()> {
         self.signals.go_on()
-    }
-
-    /// Gives a network in which nothing has happened yet, and starts the program there without waiting for anything.
-    ///
-    /// # Errors
-    /// There is no network to be had, or the program cannot be run.
-    pub fn launch(&mut self) -> Result<()> {
-        self.fresh_network()?;
-        self.launch_here()
-    }
-
-    /// Gives a network in which nothing has happened yet.
-    ///
-    /// # Errors
-    /// There is none to be had.
-    pub fn fresh_network(&mut self) -> Result<()> {
-        self.end();
-        // A server in the Unix domain that was killed has left its file.
-        let _ = std::fs::remove_file(&self.place.path);
-        network::fresh()?;
-        SETTINGS.iter().try_for_each(|(name, value)| network::set(name, value))?;
-        self.next_port = FIRST_CLIENT;
-        Ok(())
-    }
-
-    /// Starts the program in the network as it is.
-    ///
-    /// # Errors
-    /// It cannot be run.
-    pub fn launch_here(&mut self) -> Result<()> {
-        self.end();
-        self.restless = false;
-        let subject = self.subject;
-        let command = self.limited(&subject.command);
-        self.program = Some(Program::start(
-            &command,
-            &self.place,
-            &subject.here,
-            self.scratch,
-            subject.traced && !self.unwatched,
-        )?);
-        Ok(())
-    }
-
-    /// The command, by a shell that first sets the limit of descriptors, for good: the program cannot raise it again.
-    fn limited(&self, command: &[OsString]) -> Vec<OsString> {
-        let Some(limit) = self.descriptors else { return command.to_vec() };
-        let script = format!("ulimit -n {limit} && exec \"$0\" \"$@\"");
-        let mut words: Vec<OsString> = vec!["sh".into(), "-c".into(), script.into()];
-        words.extend(command.iter().cloned());
-        words
-    }
-
-    /// Starts the program in a new network, and waits until it can be spoken to.
-    ///
-    /// # Errors
-    /// It cannot.
-    pub fn restart(&mut self) -> Judged {
-        self.launch()?;
-        self.wait_ready().map_err(|stop| match stop {
-            Stop::Fault(fault) => Stop::Fault(Box::new(Fault { fatal: true, ..*fault })),
-            other => other,
-        })
-    }
-
-    /// The program runs and can be spoken to; it is started if it does not.
-    ///
-    /// # Errors
-    /// It cannot.
-    pub fn running(&mut self) -> Judged {
-        let runs = self.program.as_mut().is_some_and(|program| program.ended().is_none());
-        if runs && (self.subject.exercise.ready)(&self.place)? == Ready::Yes {
-            return Ok(());
-        }
-        self.restart()
-    }
-
-    /// Waits until the program can be spoken to.
-    ///
-    /// # Errors
-    /// It has ended, waits elsewhere, or does nothing of the kind in time.
-    pub fn wait_ready(&mut self) -> Judged {
-        let begun = Instant::now();
-        let mut elsewhere: Option<Instant> = None;
-        let (mut looks, mut working) = (0_u32, 0_u32);
-        loop {
-            self.go_on()?;
-            let ready = (self.subject.exercise.ready)(&self.place)?;
-            let Some(program) = &mut self.program else { return fault("Your program does not run.") };
-            match ready {
-                Ready::Yes => return Ok(()),
-                Ready::NotYet => {}
-                // It may be one socket of several.
-                Ready::Elsewhere(_) if elsewhere.is_none_or(|since| since.elapsed().as_millis() < 300) => {
-                    elsewhere.get_or_insert_with(Instant::now);
-                }
-                Ready::Elsewhere(place) => {
-                    return Err(explain::elsewhere(self, &place).into());
-                }
-            }
-            if program.ended().is_some() {
-                return Err(explain::ended_early(self).into());
-            }
-            let members = program.members();
-            let compiles = members.iter().any(|member| COMPILERS.contains(&member.name.as_str()));
-            // One that works all the time, or waits for a processor all the time, is still on its way.
-            looks += 1;
-            working += u32::from(kernel::runs(&members));
-            let limits = self.limits();
-            let limit = if compiles || working * 2 > looks { limits.compile } else { limits.start };
-            if begun.elapsed() > limit {
-                return Err(explain::never_ready(self)?.into());
-            }
-            pause(begun);
-        }
     }
 
     /// Whether the program has ended; by then the check is over.

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::Bench;
 use lab::record::call::Call;
 
+use super::Bench;
 use crate::calls::Calls;
 use crate::fault::Judged;
 use crate::kernel;

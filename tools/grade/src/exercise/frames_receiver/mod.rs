@@ -1,16 +1,15 @@
 //! Part four's receiver: it takes a file in a frame, keeps it under its name or not at all, and says which.
 
-use std::fs;
-
-use lab::error::Error;
-
 use crate::bench::Bench;
 use crate::check::{Check, Exercise, Transport};
-use crate::client::Client;
-use crate::explain;
 use crate::fault::{Fault, How, Judged, fault};
 use crate::page::page;
 use crate::payload;
+
+mod frames;
+
+use frames::kept;
+pub(super) use frames::{Status, answer, frame, give, must_be_kept, not_kept, sender};
 
 /// The exercise.
 pub const EXERCISE: Exercise = Exercise {
@@ -134,169 +133,6 @@ pub const EXERCISE: Exercise = Exercise {
         },
     ],
 };
-
-/// The first byte of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Status {
-    Kept,
-    Refused,
-    Broken,
-}
-
-impl Status {
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Kept => "kept (0)",
-            Self::Refused => "refused (1)",
-            Self::Broken => "broken (2)",
-        }
-    }
-}
-
-/// A whole frame.
-pub(super) fn frame(name: &str, content: &[u8]) -> Vec<u8> {
-    let name_length = u32::try_from(name.len()).unwrap_or(u32::MAX).to_be_bytes();
-    let length = (content.len() as u64).to_be_bytes();
-    let checksum = crc32fast::hash(content).to_be_bytes();
-    [&name_length, name.as_bytes(), &length, content, &checksum].concat()
-}
-
-/// A connection to the program, which runs.
-pub(super) fn sender(bench: &mut Bench<'_>) -> Judged<Client> {
-    let folder = bench.place.folder.clone();
-    fs::create_dir_all(&folder).map_err(|error| Error::of(format!("mkdir {}", folder.display()), error))?;
-    bench.running()?;
-    bench.connect()
-}
-
-/// Sends as much as is taken; a receiver that refuses need not take it all.
-pub(super) fn give(bench: &mut Bench<'_>, client: &mut Client, bytes: &[u8]) -> Judged {
-    let mut rest = bytes;
-    bench.until(|_| {
-        let taken = client.write(rest);
-        rest = rest.get(taken..).unwrap_or_default();
-        client.read();
-        Ok(rest.is_empty() || client.how != How::Open)
-    })?;
-    Ok(())
-}
-
-/// Waits for the whole answer and the end behind it.
-pub(super) fn answer(bench: &mut Bench<'_>, client: &mut Client, what: &str) -> Judged<Status> {
-    let how = bench.until(|_| {
-        client.read();
-        Ok(client.how != How::Open || is_whole(&client.got))
-    })?;
-    if bench.program().is_none_or(|program| program.ended().is_some()) {
-        return Err(explain::died(bench).into());
-    }
-    let got = client.got.clone();
-    if !is_whole(&got) {
-        let ended = match (client.how, how) {
-            (How::Reset | How::End, _) => "then the connection ended",
-            (_, How::Slow) => "and nothing more in time",
-            _ => "and your program sleeps",
-        };
-        return Err(Fault::new(format!(
-            "{what}, and no whole answer came: {} bytes, {ended}. An answer is one byte of status, two bytes with the length of \
-             the text, and the text; it comes also when a frame is refused or broken.",
-            got.len()
-        ))
-        .on(client.address, None)
-        .into());
-    }
-    match got.first() {
-        Some(0) => Ok(Status::Kept),
-        Some(1) => Ok(Status::Refused),
-        Some(2) => Ok(Status::Broken),
-        other => {
-            fault(format!("{what}, and the answer's status is {other:?}: 0 is kept, 1 refused, 2 broken."))
-        }
-    }
-}
-
-/// One byte, two with a length, and so many more.
-fn is_whole(got: &[u8]) -> bool {
-    let Some([_, high, low]) = got.first_chunk() else { return false };
-    got.len() >= 3 + usize::from(u16::from_be_bytes([*high, *low]))
-}
-
-/// The text of an answer, for a sentence.
-fn text(client: &Client) -> String {
-    String::from_utf8_lossy(client.got.get(3..).unwrap_or_default()).into_owned()
-}
-
-/// The frame is kept: the answer says so, and the file is there.
-fn kept(bench: &mut Bench<'_>, name: &str, content: &[u8], hint: &str) -> Judged {
-    let mut client = sender(bench)?;
-    give(bench, &mut client, &frame(name, content))?;
-    client.finish();
-    must_be_kept(bench, &mut client, name, content, hint)
-}
-
-pub(super) fn must_be_kept(
-    bench: &mut Bench<'_>,
-    client: &mut Client,
-    name: &str,
-    content: &[u8],
-    hint: &str,
-) -> Judged {
-    let what = format!("A frame with the file {name:?} of {} bytes came whole", content.len());
-    let status = answer(bench, client, &what)?;
-    if status != Status::Kept {
-        return Err(Fault::new(format!(
-            "{what}, and your program answered {}: {:?}. {hint}",
-            status.word(),
-            text(client)
-        ))
-        .on(client.address, None)
-        .into());
-    }
-    let file = bench.place.folder.join(name);
-    match fs::read(&file) {
-        Ok(there) if there == content => Ok(()),
-        Ok(there) => fault(format!(
-            "{what}, and your program answered kept. The file in FOLDER is another one: it has {} bytes.",
-            there.len()
-        )),
-        Err(error) => fault(format!(
-            "{what}, and your program answered kept. In FOLDER there is no such file: {error}. FOLDER stands in the \
-             environment, and in place of {{folder}} in a word of your command."
-        )),
-    }
-}
-
-/// These bytes and the end are no frame: the answer says so, and there is no such file.
-pub(super) fn not_kept(
-    bench: &mut Bench<'_>,
-    bytes: &[u8],
-    name: &str,
-    wanted: Status,
-    what: &str,
-) -> Judged {
-    let mut client = sender(bench)?;
-    give(bench, &mut client, bytes)?;
-    client.finish();
-    let status = answer(bench, &mut client, what)?;
-    if status != wanted {
-        return Err(Fault::new(format!(
-            "{what}, and your program answered {}: {:?}. It should be {}.",
-            status.word(),
-            text(&client),
-            wanted.word()
-        ))
-        .on(client.address, None)
-        .into());
-    }
-    if bench.place.folder.join(name).exists() {
-        return fault(format!(
-            "{what}, your program answered {}, and the file {name:?} is there all the same. Write to another name, and \
-             rename when all is right.",
-            status.word()
-        ));
-    }
-    Ok(())
-}
 
 fn split_length(bench: &mut Bench<'_>) -> Judged {
     let content = payload::numbered(64);
