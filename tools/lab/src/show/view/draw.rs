@@ -227,7 +227,7 @@ fn key_line(view: &View, area: Rect, buffer: &mut Buffer) {
             (x, _) = buffer.set_stringn(x, area.y, what, room(x), Style::new());
         }
         // Those that need no word stand closer.
-        x += if what.is_empty() { 1 } else { 2 };
+        x += if what.is_empty() && key.len() == 1 { 1 } else { 2 };
     }
 }
 

@@ -102,6 +102,20 @@ pub fn states(all: &[State]) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
+/// The text of the terminal `whose` in so many columns. Where there is no room for both, the name is cut first: the end
+/// of a call is what it gave.
+#[must_use]
+pub fn beside(whose: &str, text: &str, columns: usize) -> String {
+    let left = columns.saturating_sub(textwrap::core::display_width(text));
+    if left >= textwrap::core::display_width(whose) || left < SHORTEST {
+        return fit(&format!("{whose}{text}"), columns);
+    }
+    format!("{} {text}", fit(whose, left - 1))
+}
+
+/// A name in fewer columns, a space among them, says nothing.
+const SHORTEST: usize = 4;
+
 /// The text, or its beginning and `…`, in so many columns; control characters are left out.
 #[must_use]
 pub fn fit(text: &str, columns: usize) -> String {
@@ -130,6 +144,14 @@ pub fn fit(text: &str, columns: usize) -> String {
 mod tests {
     use super::*;
     use crate::sample;
+
+    #[test]
+    fn what_a_call_gave_matters_more_than_the_whole_name() {
+        assert_eq!(beside("naive: ", "recv(4) = 5", 19), "naive: recv(4) = 5");
+        assert_eq!(beside("sender: ", "sendto(4) = 574", 19), "se… sendto(4) = 574");
+        assert_eq!(beside("", "sendto(4) = 574", 15), "sendto(4) = 574");
+        assert_eq!(beside("epoll: ", "epoll_wait(5) = 10", 19), "epoll: epoll_wait(…");
+    }
 
     #[test]
     fn what_is_too_wide_says_so() {

@@ -160,7 +160,7 @@ impl<'a> Timeline<'a> {
                 Some(rest) if rest.starts_with('.') => format!("{}: ", rest.trim_start_matches('.')),
                 _ => format!("{terminal}: "),
             };
-            let text = label::fit(&format!("{whose}{text}"), lanes.program.into());
+            let text = label::beside(&whose, &text, lanes.program.into());
             let style = self.style(index, self.theme.side(side)).add_modifier(style);
             aligned(buffer, (lanes.program(side), y), lanes.program, side, &text, style);
         };
