@@ -7,6 +7,7 @@
 
 mod acks;
 pub mod compare;
+mod console;
 mod events;
 mod expect;
 mod leftovers;

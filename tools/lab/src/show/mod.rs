@@ -3,6 +3,7 @@
 pub mod drawing;
 pub mod frame;
 pub mod lanes;
+pub(crate) mod observation;
 pub mod observe;
 pub mod play;
 pub(crate) mod reader;
