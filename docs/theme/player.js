@@ -226,8 +226,6 @@ function player(figure) {
     show(row.end != null && row.kind !== 'packet' ? row.end : spoke ? spoke[2] : 0);
     const band = bands[row.end ?? 0], middle = row.end == null ? 0 : band.offsetLeft + band.offsetWidth / 2 - lanes.clientWidth / 2;
     lanes.scrollTo({ left: middle, top: names.offsetHeight + (step + .5) * buttons[0].offsetHeight - (lanes.clientHeight + names.offsetHeight) / 2, behavior: still.matches || !fresh ? 'auto' : 'smooth' });
-    // What scrolls sideways is a stop for the keyboard, too.
-    if (lanes.scrollWidth > lanes.clientWidth) lanes.tabIndex = 0; else lanes.removeAttribute('tabindex');
     slider.value = step + 1; slider.setAttribute('aria-valuetext', `Step ${step + 1}: ${row.label}`);
     count.replaceChildren(make('b', {}, `${step + 1}`), ` of ${rows.length}`);
     const tag = row.kind === 'packet' ? `${ends[row.end].name}${row.to == null ? '' : ' → ' + ends[row.to].name}` : row.end == null ? 'kernel' : ends[row.end].name;
@@ -237,6 +235,9 @@ function player(figure) {
     // Before anything has happened there is room for how it is read.
     if (step === 0) nodes.push(title('How to read it'), make('dl', { className: 'signs' }, ...signs()));
     body.className = `body ${row.bytes ? 'of-packet' : 'of-' + row.kind}`; body.replaceChildren(...nodes); if (then) then();
+    // What scrolls sideways says so, and is a stop for the keyboard.
+    for (const box of [lanes, ...body.querySelectorAll('.fields, .words')]) box.classList.toggle('overflows', box.scrollWidth > box.clientWidth);
+    if (lanes.matches('.overflows')) lanes.tabIndex = 0; else lanes.removeAttribute('tabindex');
     facts(step);
     if (!quiet) history.replaceState(null, '', '#' + link(step));
     if (step === last) stop();
