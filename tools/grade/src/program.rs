@@ -32,6 +32,9 @@ pub struct Place {
     pub message: String,
 }
 
+/// So many looks in a row must find nobody before nobody is there.
+const LOOKS: u32 = 3;
+
 /// What runs.
 #[derive(Debug)]
 pub struct Program {
@@ -41,6 +44,8 @@ pub struct Program {
     census: Census,
     /// The processes of it that were seen.
     known: BTreeSet<i32>,
+    /// Nothing of it lives any more.
+    is_over: bool,
     /// Its system calls, where they can be seen.
     pub calls: Option<Calls>,
     /// Its standard output.
@@ -147,7 +152,7 @@ impl Program {
         let stdout = child.stdout.take().map(Said::listen).unwrap_or_default();
         let stderr = child.stderr.take().map(Said::listen).unwrap_or_default();
         let (processes, known) = (Some(processes), BTreeSet::new());
-        Ok(Self { child, status: None, processes, census, known, calls, stdout, stderr })
+        Ok(Self { child, status: None, processes, census, known, is_over: false, calls, stdout, stderr })
     }
 
     /// Its processes that live.
@@ -197,7 +202,9 @@ impl Program {
     /// How it ended, once nothing of it lives.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         let status = self.status()?;
-        self.members().is_empty().then_some(status)
+        // One look can miss a process: its parent forks it behind the look, and ends before it is looked at.
+        self.is_over = self.is_over || (0..LOOKS).all(|_| self.members().is_empty());
+        self.is_over.then_some(status)
     }
 
     /// Sends every process of it a signal.
