@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
+use crate::book::label::Role;
 use crate::record::call::{Call, Kind};
 
 /// So many addresses are known at once.
@@ -162,11 +163,13 @@ impl Places {
         self.terminals.iter().any(|(terminal, _)| host(terminal) == name)
     }
 
-    /// The name of a side: of its first terminal, or its host.
+    /// The name of a side: of the page's server or client, of its first terminal, or its host.
     #[must_use]
     pub fn name(&self, side: Side) -> &str {
-        let mut names = self.names().filter(|name| !self.is_kernel(name) && self.side(name) == side);
-        let first = names.next().unwrap_or_default();
+        let role = if side == Side::Left { Role::Server } else { Role::Client };
+        let names = || self.names().filter(|name| !self.is_kernel(name) && self.side(name) == side);
+        let first = names().find(|name| Role::of_terminal(name) == role).or_else(|| names().next());
+        let first = first.unwrap_or_default();
         if self.hosts.is_empty() { first } else { host(first) }
     }
 
@@ -236,6 +239,9 @@ mod tests {
         assert_eq!(places.side("naive"), Side::Left);
         assert_eq!(places.side("client"), Side::Right);
         assert!(places.is_kernel("look") && !places.is_kernel("naive"));
+        assert_eq!((places.name(Side::Left), places.name(Side::Right)), ("naive", "client"));
+        places.add("server", &["cargo run -p part-four-frames"]);
+        assert_eq!(places.name(Side::Left), "server");
     }
 
     #[test]
