@@ -13,8 +13,10 @@ use lab::book::block::{Console, Input};
 /// What stands between two columns.
 const GAP: &str = "  ";
 
-/// What a cell of a table may have of characters, if it is of several words. A longer one is a sentence.
+/// What a cell of a table may have of characters, if it is of several words. A longer one is a sentence. The first cell
+/// says what its row is about, and may be longer.
 const CELL: usize = 26;
+const FIRST: usize = 36;
 
 /// A sentence that begins further to the right than this goes on below itself at the left: on a phone, fifty
 /// characters are a line.
@@ -56,7 +58,10 @@ pub fn tables(lines: &[&str]) -> Vec<Range<usize>> {
 
 fn is_row(line: &str) -> bool {
     let cells: Vec<&str> = line.split(GAP).map(str::trim).filter(|cell| !cell.is_empty()).collect();
-    cells.len() > 2 && cells.iter().all(|cell| !cell.contains(' ') || cell.chars().count() <= CELL)
+    let fits = |(index, cell): (usize, &&str)| {
+        !cell.contains(' ') || cell.chars().count() <= if index == 0 { FIRST } else { CELL }
+    };
+    cells.len() > 2 && cells.iter().enumerate().all(fits)
 }
 
 /// Where the last column of a line begins, if a long line may go on below itself from there.
@@ -184,14 +189,15 @@ mod tests {
         let lines = [
             "option         default   after the handshake",
             "SO_LINGER      off       off",
+            "what a row is about, in many words  off  off",
             "  ok     listens        it listens on the address that it was given",
             "  ok     one-line       a line comes back",
             "State   Recv-Q  Process",
             "LISTEN  0       users:((\"part-one-server\",pid=24519,fd=3))",
             "no table",
         ];
-        assert_eq!(tables(&lines), [0..2, 3..6]);
-        assert!(tables(&lines[2..4]).is_empty(), "a row is no table, and a sentence is no cell");
+        assert_eq!(tables(&lines), [0..3, 4..7]);
+        assert!(tables(&lines[3..5]).is_empty(), "a row is no table, and a sentence is no cell");
     }
 
     #[test]
