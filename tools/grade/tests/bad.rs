@@ -169,11 +169,14 @@ fn steady(text: &str) -> String {
     let far = Regex::new(r#"(?m)^( *(?:sent|came back) +)\.\.\. ".*$"#).expect("a pattern");
     let caret = Regex::new(r"(?m)^ +\^ byte (\d{4,})$").expect("a pattern");
     let counted = Regex::new(r"\b\d+ (descriptors|children|of 50 looks)|has \d+ now").expect("a pattern");
+    // Which of several sends took only a part.
+    let half = Regex::new(r"was given \d+ bytes and took \d+").expect("a pattern");
     let text = unwrapped(&(lines.join("\n") + "\n"));
     // What a library says of its own error is another text in another version; which error it is, is not.
     let words =
         Regex::new(r"(?m)(\b\w+(?:Error|Exception)|a thread panicked): .*?( \(exit status|\. [A-Z]|\.$)");
     let text = words.expect("a pattern").replace_all(&text, "$1: (...)$2").into_owned();
+    let text = half.replace_all(&text, "was given N bytes and took N");
     let text = far.replace_all(&text, "${1}(...)");
     let text = caret.replace_all(&text, "(...) ^ byte $1");
     let text = counted.replace_all(&text, |found: &regex::Captures<'_>| match found.get(1) {
