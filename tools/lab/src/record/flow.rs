@@ -43,8 +43,8 @@ pub(crate) struct Flows {
     sends: VecDeque<(Option<u16>, SocketAddr, Moment)>,
     /// By process and descriptor: the peer of a connected socket of datagrams, of which strace does not tell.
     peers: HashMap<(u32, i32), SocketAddr>,
-    /// The last datagram of each way: what an ICMP message is about.
-    sent: HashMap<Way, Moment>,
+    /// The datagrams of each way, at each interface: what an ICMP message is about.
+    passed: HashMap<Way, VecDeque<Moment>>,
 }
 
 /// One direction.
@@ -94,7 +94,11 @@ impl Flows {
         match &packet.headers {
             Headers::Tcp(tcp) => self.segment(tcp, length, at, me),
             Headers::Udp { from, to } => {
-                self.sent.insert((canonical(*from), canonical(*to)), me);
+                let passed = self.passed.entry((canonical(*from), canonical(*to))).or_default();
+                passed.push_back(me);
+                if passed.len() > KEPT {
+                    passed.pop_front();
+                }
                 let queue = self.datagrams.entry(canonical(*to)).or_default();
                 queue.push_back((canonical(*from), length, me));
                 if queue.len() > KEPT {
@@ -102,7 +106,6 @@ impl Flows {
                 }
                 None
             }
-            Headers::Icmp { .. } => self.sent.get(&packet.about()?).map(|moment| moment.number),
             _ => None,
         }
     }
@@ -148,8 +151,17 @@ impl Flows {
         answered
     }
 
-    /// The call that made the kernel send this packet, where one did.
+    /// The call that made the kernel send this packet, where one did, or the datagram that this message is about: the
+    /// last of its way that had passed by then, for others may have been told in the meantime.
     pub(crate) fn sender(&mut self, packet: &Packet, me: Moment) -> Option<Number> {
+        if let Headers::Icmp { .. } = packet.headers {
+            let (from, to) = packet.about()?;
+            let passed = self.passed.get(&(canonical(from), canonical(to)))?.iter();
+            let before = passed.filter(|datagram| (datagram.at, datagram.number) < (me.at, me.number));
+            return before
+                .max_by_key(|datagram| (datagram.at, datagram.number))
+                .map(|datagram| datagram.number);
+        }
         if let Headers::Udp { from, to } = packet.headers {
             let sent = self.sends.iter().rfind(|(port, peer, began)| {
                 began.at <= me.at && *peer == canonical(to) && port.is_none_or(|port| port == from.port())

@@ -236,3 +236,34 @@ fn a_call_that_was_told_before_the_handshake_still_sent_its_packet() {
         given.iter().find(|given| matches!(&given.event.what, What::Packet(packet) if packet.payload.1 == 5));
     assert_eq!(packet.and_then(|packet| packet.cause), Some(sent));
 }
+
+/// In a flood the next datagram is told before the message about the one before it.
+#[test]
+fn an_icmp_message_is_about_a_datagram_that_had_passed() {
+    let address = |text: &str| text.parse::<std::net::SocketAddr>().expect("an address");
+    let passed = |at: u64, headers: Headers, bytes: Vec<u8>| {
+        let packet = Packet { payload: (bytes.len(), 0), bytes, headers, pure_ack: false };
+        Event { at: time(at), lane: lanes()[4].clone(), what: What::Packet(std::sync::Arc::new(packet)) }
+    };
+    let datagram =
+        |at| passed(at, Headers::Udp { from: address(CLIENT), to: address(SERVER) }, b"x".to_vec());
+    let mut bytes = vec![0; 14];
+    for rest in [28, 20] {
+        bytes.push(0x45); // an IPv4 header of 20 bytes, its addresses at the end
+        bytes.extend([0; 11]);
+        bytes.extend([127, 0, 0, 1, 127, 0, 0, 1]);
+        bytes.resize(bytes.len() + rest - 20, 0);
+    }
+    bytes.extend(40000_u16.to_be_bytes());
+    bytes.extend(6797_u16.to_be_bytes());
+    let host = std::net::IpAddr::from([127, 0, 0, 1]);
+    let about = Headers::Icmp { from: host, to: host, message: "port unreachable".to_owned() };
+    let mut order = Order::new();
+    for event in [datagram(10), datagram(30), passed(20, about, bytes)] {
+        order.take(event);
+    }
+    let given = order.finish();
+    assert_eq!(broken(given.iter()), []);
+    let causes: Vec<_> = given.iter().map(|given| (given.number, given.cause)).collect();
+    assert_eq!(causes, [(1, None), (3, Some(1)), (2, None)]);
+}
