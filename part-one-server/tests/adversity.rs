@@ -5,8 +5,10 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use harness::process::Process;
 use nix::libc::linger;
@@ -20,6 +22,17 @@ use support::server_on;
 fn reset(client: TcpStream) {
     setsockopt(&client.as_fd(), sockopt::Linger, &linger { l_onoff: 1, l_linger: 0 }).unwrap();
     drop(client);
+}
+
+/// On a busy machine a packet on loopback may be delivered a little after the call that sent it: waits until the
+/// kernel's table (proc(5)) has no connection to this client any more. Only Linux has the table.
+fn wait_until_reset(client: SocketAddr) {
+    let remote = format!(":{:04X} 01 ", client.port()); // ESTABLISHED
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while fs::read_to_string("/proc/net/tcp").is_ok_and(|table| table.contains(&remote)) {
+        assert!(Instant::now() < deadline, "the RST of {client} has not come");
+        thread::yield_now();
+    }
 }
 
 #[test]
@@ -39,11 +52,13 @@ fn a_client_that_resets_is_an_error_of_recv() {
 fn a_client_that_is_gone_does_not_kill_the_server() {
     let (mut server, address) = server_on("127.0.0.1:0");
     let mut client = TcpStream::connect(address).unwrap();
+    let peer = client.local_addr().unwrap();
     stop(&mut server);
     client.write_all(b"and gone").unwrap();
     // Its message waits in the kernel, then the connection is reset: recv or send of the server must fail, and the
     // server must live to say so.
     reset(client);
+    wait_until_reset(peer);
     go_on(&mut server);
     let ended = server.end().unwrap();
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
