@@ -67,6 +67,11 @@ fn a_fault_in_a_third_thread() {
 
 #[test]
 fn a_fault_gives_the_window_back_and_ends_the_programs() {
+    // Only root of a network can start a session in it.
+    let me = "show::view::run::tests::a_fault_gives_the_window_back_and_ends_the_programs";
+    if !harness::private::network(me, &[]) {
+        return;
+    }
     let tests = std::env::current_exe().expect("this program");
     for fault in ["a_fault_in_the_view", "a_fault_in_the_work", "a_fault_in_a_third_thread"] {
         let name = format!("show::view::run::tests::{fault}");
