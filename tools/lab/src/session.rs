@@ -199,6 +199,18 @@ impl Session {
         self.terminals.get(name).map(Terminal::takes).unwrap_or_default()
     }
 
+    /// The process group in the terminal's foreground, where the kernel tells it.
+    #[must_use]
+    pub fn foreground(&self, name: &str) -> Option<i32> {
+        self.terminals.get(name)?.foreground()
+    }
+
+    /// As [`Terminal::rests`].
+    #[must_use]
+    pub fn rests(&self, name: &str, shell: i32) -> bool {
+        self.terminals.get(name).is_none_or(|terminal| terminal.rests(shell))
+    }
+
     /// Gives the terminal so many rows and columns.
     ///
     /// # Errors

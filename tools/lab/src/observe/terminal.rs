@@ -14,7 +14,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pty_process::blocking::{Command, Pty};
-use rustix::termios::{LocalModes, tcgetattr};
+use rustix::termios::{LocalModes, tcgetattr, tcgetpgrp};
 
 use crate::environment;
 use crate::error::{Error, Result};
@@ -167,6 +167,28 @@ impl Terminal {
             Ok(modes) if !modes.contains(LocalModes::ECHO) => Takes::Secrets,
             _ => Takes::Lines,
         }
+    }
+
+    /// The process group in the foreground, which ^C and ^Z reach; none where the kernel does not tell.
+    #[must_use]
+    pub fn foreground(&self) -> Option<i32> {
+        tcgetpgrp(&*self.pty).ok().map(|group| group.as_raw_nonzero().get())
+    }
+
+    /// Whether the command that the process group `shell` was given has begun, and waits: it has the terminal, and all
+    /// of its processes sleep, and so does the shell (proc(5)). True where the kernel does not tell.
+    #[must_use]
+    pub fn rests(&self, shell: i32) -> bool {
+        let Some(foreground) = self.foreground() else { return true };
+        let Ok(processes) = std::fs::read_dir("/proc") else { return true };
+        let is_up = |process: io::Result<std::fs::DirEntry>| {
+            let stat = std::fs::read_to_string(process.ok()?.path().join("stat")).ok()?;
+            // After the name, which may hold anything: state, parent, group.
+            let mut words = stat.rsplit_once(')')?.1.split_whitespace();
+            let (state, group) = (words.next()?, words.nth(1)?.parse::<i32>().ok()?);
+            Some([foreground, shell].contains(&group) && !["S", "Z"].contains(&state))
+        };
+        foreground != shell && !processes.into_iter().any(|process| is_up(process).unwrap_or(false))
     }
 
     /// Gives the terminal another size, and tells its programs so.

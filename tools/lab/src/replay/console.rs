@@ -1,11 +1,19 @@
 //! A block of a terminal: opens it, types, and waits for the prompt.
 
+use std::time::{Duration, Instant};
+
 use super::player::Replay;
 use super::stream::{End, Pending, Place, Running};
 use super::{Came, Sees, Stop, machine};
 use crate::book::block::{Block, Console, Input, Kind, host_of};
 use crate::error::Error;
 use crate::record::event::Lane;
+
+/// How long a control key waits for a command that does not rest: one that is busy gets it then.
+const BEGUN: Duration = Duration::from_secs(2);
+
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_millis(5);
 
 impl Replay<'_> {
     pub(super) fn console(
@@ -124,8 +132,9 @@ impl Replay<'_> {
         command: &str,
     ) -> std::result::Result<(), Stop> {
         self.back_at_prompt(at, lane)?;
+        let shell = self.session.foreground(name);
         let stream = self.stream(lane);
-        let running = stream.running.replace(Running { at, interrupted: false });
+        let running = stream.running.replace(Running { at, shell, interrupted: false });
         if let Some(Pending::Prompt(status)) = stream.seen.pop_front()
             && let Some(running) = running
             && command.trim() != "echo $?"
@@ -157,6 +166,7 @@ impl Replay<'_> {
                 self.session.enter(name, &text)?;
             }
             Input::Control(key) => {
+                self.wait_for_the_command(name, lane);
                 if let Some(running) = &mut self.stream(lane).running {
                     running.interrupted = true;
                 }
@@ -165,6 +175,18 @@ impl Replay<'_> {
             Input::Nothing | Input::Command(_) => {}
         }
         Ok(())
+    }
+
+    /// As a reader does: a ^C that comes while the shell still starts the programs, or has named the job of `fg` and
+    /// not handed the terminal over, reaches the shell alone, or one program of several.
+    fn wait_for_the_command(&mut self, name: &str, lane: &Lane) {
+        let Some(shell) = self.stream(lane).running.as_ref().and_then(|running| running.shell) else {
+            return;
+        };
+        let deadline = self.deadline().min(Instant::now() + BEGUN);
+        while !self.session.rests(name, shell) && Instant::now() < deadline {
+            self.next_event(Instant::now() + LOOK);
+        }
     }
 
     /// Waits for the prompt; lines before it were not on the page and belong to the block that showed the last ones.

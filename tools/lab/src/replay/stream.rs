@@ -42,6 +42,8 @@ pub(super) struct Place {
 /// A command that was typed.
 pub(super) struct Running {
     pub(super) at: Place,
+    /// The process group of the shell, which was in the foreground when the command was typed.
+    pub(super) shell: Option<i32>,
     /// A control key was typed into it: it may end by a signal.
     pub(super) interrupted: bool,
 }

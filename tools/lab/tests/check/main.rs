@@ -175,6 +175,22 @@ fn a_program_that_hangs_fails() {
     fails("hang");
 }
 
+/// Typed at once it would reach the shell alone, or one program of the two.
+#[test]
+fn a_control_key_waits_until_the_command_has_begun() {
+    let folder = tempfile::tempdir().expect("a directory");
+    fs::write(folder.path().join("Cargo.toml"), "[workspace]\n").expect("written");
+    let pair = "```console one\n$ sleep 100 | cat\n```\n\n\
+                ```console one type=\"^Z\" exit=148\n^Z\n[1]+  Stopped                 sleep 100 | cat\n```\n\n\
+                ```console one\n$ fg\nsleep 100 | cat\n```\n\n\
+                ```console one type=\"^C\" exit=130\n^C\n```\n\n";
+    fs::write(folder.path().join("page.md"), pair.repeat(10)).expect("written");
+    let report = stdout(&lab().arg("page.md").current_dir(folder.path()).output().expect("lab runs"));
+    if is_whole(&report) {
+        assert_eq!(report, "1 page: 40 blocks as shown, 0 not checked, 0 failures\n");
+    }
+}
+
 #[test]
 fn a_prompt_that_is_not_back_fails() {
     fails("prompt");
