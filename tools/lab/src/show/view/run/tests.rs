@@ -1,4 +1,4 @@
-//! A fault of the laboratory itself. The tests that are ignored have it: another one starts each in a window of its own.
+//! A fault of the laboratory itself: the test starts itself once more, in a window of its own, to have it there.
 
 use std::ffi::OsString;
 use std::os::unix::process::parent_id;
@@ -43,47 +43,42 @@ fn watch_with(view_fault: impl Fn(), work_fault: impl FnOnce() + Send) {
     panic!("it ended without a panic: {ended:?}");
 }
 
-#[test]
-#[ignore = "it is faulty"]
-fn a_fault_in_the_view() {
-    watch_with(|| panic!("this is the fault"), || ());
-}
+/// Tells this test, started once more in a window, which fault to have.
+const FAULT: &str = "LAB_TEST_FAULT";
 
-#[test]
-#[ignore = "it is faulty"]
-fn a_fault_in_the_work() {
-    watch_with(|| (), || panic!("this is the fault"));
-}
-
-#[test]
-#[ignore = "it is faulty"]
-fn a_fault_in_a_third_thread() {
-    let fault = || {
+fn have(fault: &str) {
+    let third_thread = || {
         let thread = std::thread::spawn(|| panic!("this is the fault"));
         assert!(thread.join().is_err(), "it panics");
     };
-    watch_with(|| (), fault);
+    match fault {
+        "view" => watch_with(|| panic!("this is the fault"), || ()),
+        "work" => watch_with(|| (), || panic!("this is the fault")),
+        _ => watch_with(|| (), third_thread),
+    }
 }
 
 #[test]
 fn a_fault_gives_the_window_back_and_ends_the_programs() {
+    if let Ok(fault) = std::env::var(FAULT) {
+        return have(&fault);
+    }
     // Only root of a network can start a session in it.
     let me = "show::view::run::tests::a_fault_gives_the_window_back_and_ends_the_programs";
     if !harness::private::network(me, &[]) {
         return;
     }
     let tests = std::env::current_exe().expect("this program");
-    for fault in ["a_fault_in_the_view", "a_fault_in_the_work", "a_fault_in_a_third_thread"] {
-        let name = format!("show::view::run::tests::{fault}");
-        let arguments = ["--exact", &name, "--ignored", "--nocapture"];
+    for fault in ["view", "work", "third thread"] {
         let tests = tests.to_str().expect("a name in UTF-8");
-        let quiet = [("RUST_BACKTRACE", "0")];
-        let mut window = window::Window::open(tests, Path::new("/"), &arguments, (80, 24), &quiet);
+        let environment = [("RUST_BACKTRACE", "0"), (FAULT, fault)];
+        let arguments = ["--exact", me, "--nocapture"];
+        let mut window = window::Window::open(tests, Path::new("/"), &arguments, (80, 24), &environment);
         window.wait_for("both run");
         let [first, second] = programs(id()).map(|program| window::running(&program));
         assert_eq!((first.len(), second.len()), (1, 1));
         match fault {
-            "a_fault_in_the_view" => window.press("\r"),
+            "view" => window.press("\r"),
             _ => second.into_iter().for_each(|pid| kill(pid, Signal::SIGTERM).expect("it runs")),
         }
         assert_eq!(window.end().code(), Some(101), "{fault}:\n{}", window.text());
