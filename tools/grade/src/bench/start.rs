@@ -1,12 +1,14 @@
 //! A network of its own for the program, and its start there.
 
 use std::ffi::OsString;
+use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Instant;
 
 use lab::error::Result;
+use lab::missing::Missing;
 use lab::network;
 
-use super::{Bench, FIRST_CLIENT};
+use super::{Bench, FIRST_CLIENT, PORT};
 use crate::check::Ready;
 use crate::explain;
 use crate::fault::{Fault, Judged, Stop, fault};
@@ -48,6 +50,21 @@ impl Bench<'_> {
         SETTINGS.iter().try_for_each(|(name, value)| network::set(name, value))?;
         self.next_port = FIRST_CLIENT;
         Ok(())
+    }
+
+    /// Starts the program in a fresh network at `::1`, and waits until it can be spoken to.
+    ///
+    /// # Errors
+    /// It does not get there; there is no `::1`.
+    pub fn launch_over_ipv6(&mut self) -> Judged {
+        let loopback = Ipv6Addr::LOCALHOST;
+        self.fresh_network()?;
+        if UdpSocket::bind((loopback, 0)).is_err() {
+            return Err(Stop::NotChecked(Missing { what: "this machine has no ::1".into(), remedy: None }));
+        }
+        self.place.address = SocketAddr::from((loopback, PORT));
+        self.launch_here()?;
+        self.wait_ready()
     }
 
     /// Starts the program in the network as it is.

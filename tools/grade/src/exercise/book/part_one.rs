@@ -1,10 +1,8 @@
 //! Part one and its failures.
 
-use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use lab::error::Result;
-use lab::missing::Missing;
 
 use super::exercise;
 use crate::bench::{Bench, PORT};
@@ -12,7 +10,7 @@ use crate::check::{Ready, Transport};
 use crate::client::Client;
 use crate::exercise::listens;
 use crate::explain;
-use crate::fault::{How, Judged, Stop, fault};
+use crate::fault::{How, Judged, fault};
 use crate::kernel;
 use crate::page::page;
 use crate::payload;
@@ -95,14 +93,7 @@ fn another_port(bench: &mut Bench<'_>) -> Judged {
 }
 
 fn ipv6(bench: &mut Bench<'_>) -> Judged {
-    let loopback = Ipv6Addr::LOCALHOST;
-    bench.fresh_network()?;
-    if UdpSocket::bind((loopback, 0)).is_err() {
-        return Err(Stop::NotChecked(Missing { what: "this machine has no ::1".into(), remedy: None }));
-    }
-    bench.place.address = SocketAddr::from((loopback, PORT));
-    bench.launch_here()?;
-    bench.wait_ready()?;
+    bench.launch_over_ipv6()?;
     one_message(bench, b"hello").map(drop)
 }
 

@@ -1,12 +1,11 @@
 //! Part two.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use lab::error::{Error, Result};
-use lab::missing::Missing;
 use nix::sys::socket::sockopt::ReuseAddr;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, setsockopt, socket};
 
@@ -53,14 +52,7 @@ exercise! {
 }
 
 fn largest(bench: &mut Bench<'_>) -> Judged {
-    let loopback = Ipv6Addr::LOCALHOST;
-    bench.fresh_network()?;
-    if UdpSocket::bind((loopback, 0)).is_err() {
-        return Err(Stop::NotChecked(Missing { what: "this machine has no ::1".into(), remedy: None }));
-    }
-    bench.place.address = SocketAddr::from((loopback, PORT));
-    bench.launch_here()?;
-    bench.wait_ready()?;
+    bench.launch_over_ipv6()?;
     let mut peer = udp_echo::connect(bench)?;
     datagrams::echo(bench, &mut peer, &payload::numbered(65_527))
 }
