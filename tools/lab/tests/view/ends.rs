@@ -1,13 +1,10 @@
 //! How it ends: by a key, by a signal, otherwise than the page shows it; and what is left then.
 
-use std::time::Instant;
-
-use harness::process::BOUND;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use crate::window::{Window, running};
+use crate::window::{Window, running, wait_until_runs};
 use crate::{PAGE, SMALL, lab, open};
 
 /// What ends it, and with which status.
@@ -21,7 +18,7 @@ const ENDS: [(Option<Signal>, &str, i32); 5] = [
 
 /// Ends it so, and looks at what is left.
 fn assert_ends(mut window: Window, (signal, key, expected): (Option<Signal>, &str, i32), program: &str) {
-    assert!(!running(program).is_empty(), "{program}");
+    wait_until_runs(program);
     match signal {
         Some(signal) => {
             let pid = Pid::from_raw(window.child.id().try_into().expect("a number"));
@@ -59,11 +56,7 @@ fn nothing_is_left_of_an_observation() {
         let command = format!("echo the shell runs; {program}");
         let mut window = lab(here.path(), &["observe", "--", "sh", "-c", &command], SMALL, &[]);
         window.wait_for("the shell runs");
-        let deadline = Instant::now() + BOUND;
-        while running(&program).is_empty() {
-            assert!(Instant::now() < deadline, "{program} does not run");
-            std::thread::yield_now();
-        }
+        wait_until_runs(&program);
         if end.0.is_none() {
             // The second terminal has the keyboard; then no terminal has it.
             window.wait_for("⌨ you type here");

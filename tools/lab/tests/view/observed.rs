@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::window::wait_until_runs;
 use crate::{SMALL, lab};
 
 /// The two terminals, as the screen shows them side by side in a small window.
@@ -29,8 +30,9 @@ fn a_command_and_a_second_terminal_are_observed() {
     window.until("the echo", |screen| halves(screen).1.contains("\n$ echo one two\none two\n$"));
     assert_eq!(halves(window.screen()).1.matches("$ echo one two").count(), 2, "{}", window.text());
     // ^C ends what runs in the second terminal, and not the command.
-    window.press("sleep 1000\r");
-    window.until("a client", |screen| halves(screen).1.contains("$ sleep 1000"));
+    let client = format!("sleep {}.3", std::process::id());
+    window.press(&format!("{client}\r"));
+    wait_until_runs(&client);
     window.press("\x03");
     window.until("its end", |screen| {
         halves(screen).1.contains("^C") && halves(screen).1.contains("status 130")

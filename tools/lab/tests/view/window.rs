@@ -159,6 +159,16 @@ pub fn running(command: &str) -> Vec<Pid> {
     pids.filter(is_it).map(Pid::from_raw).collect()
 }
 
+/// Waits until a program with this command line runs: a shell has started it then, and a key such as ^C reaches it.
+#[track_caller]
+pub fn wait_until_runs(command: &str) {
+    let deadline = Instant::now() + BOUND;
+    while running(command).is_empty() {
+        assert!(Instant::now() < deadline, "{command} does not run");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 impl Drop for Window {
     fn drop(&mut self) {
         let _ = self.child.kill(); // it has ended, unless the test has failed
