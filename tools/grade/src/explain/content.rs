@@ -69,8 +69,8 @@ fn hole(at: usize, length: usize, calls: &[Call]) -> Fault {
     } else {
         format!("Bytes {at} to {end} of ours are missing")
     };
-    match short_send(calls, at) {
-        Some((name, given, took)) => half_sent(at, &name, given, took),
+    match Unsent::at(at, calls) {
+        Some(unsent) => unsent.fault(at),
         None => {
             Fault::new(format!("{bytes}: your program received them, or not, but did not send them back."))
                 .read(TOO_LONG)
@@ -78,34 +78,56 @@ fn hole(at: usize, length: usize, calls: &[Call]) -> Fault {
     }
 }
 
-/// A send that took fewer bytes than it was given, and after which the rest was not sent: what is missing begins at `at`,
-/// right where that send has ended, or a few bytes later that happen to be those which came instead. Gives its name, and
-/// the numbers.
-fn short_send(calls: &[Call], at: usize) -> Option<(String, i64, i64)> {
-    let mut sent = 0;
-    calls.iter().filter(|call| call.sends()).find_map(|call| {
-        let (given, took) = (calls::given(call)?, call.number()?);
-        sent += took.max(0);
-        let is_it =
-            took > 0 && took < given && i64::try_from(at).is_ok_and(|at| (sent..sent + 8).contains(&at));
-        is_it.then(|| (call.name.clone(), given, took))
-    })
+/// A send for which the kernel had too little room.
+struct Unsent {
+    name: String,
+    given: i64,
+    took: i64,
 }
 
-/// The same whether more came behind the gap or not: that depends on when a later send found room.
-fn half_sent(at: usize, name: &str, given: i64, took: i64) -> Fault {
-    Fault::new(format!(
-        "Only {at} bytes came back without a gap: {name} was given {given} bytes and took {took}. The rest was not sent \
-         again. send returns how many bytes the kernel has taken; go on with the others."
-    ))
-    .read(TOO_LONG)
-}
+impl Unsent {
+    /// The send after which its rest was not sent: what is missing begins at `at`, right where that send has ended, or a
+    /// few bytes later that happen to be those which came instead.
+    fn at(at: usize, calls: &[Call]) -> Option<Self> {
+        let mut sent = 0;
+        let mut found: Option<Self> = None;
+        for call in calls.iter().filter(|call| call.sends()) {
+            let (Some(given), Some(gave)) = (calls::given(call), call.number()) else { continue };
+            let has_no_room = call.result.as_deref().is_some_and(|is| is.contains("EAGAIN"));
+            if gave <= 0 && !has_no_room {
+                continue;
+            }
+            let took = gave.max(0);
+            sent += took;
+            let is_there = i64::try_from(at).is_ok_and(|at| (sent..sent + 8).contains(&at));
+            // One that tried with the rest again tells more than the one before.
+            let is_it =
+                found.as_ref().is_none_or(|first| first.took > 0 && given == first.given - first.took);
+            if took < given && is_there && is_it {
+                found = Some(Self { name: call.name.clone(), given, took });
+            }
+        }
+        found
+    }
 
-/// A send that the kernel refused because it had no room.
-fn refused_send(calls: &[Call]) -> Option<&Call> {
-    let is_refused =
-        |call: &&Call| call.sends() && call.result.as_deref().is_some_and(|is| is.contains("EAGAIN"));
-    calls.iter().find(is_refused)
+    /// The same whether more came behind the gap or not: that depends on when a later send found room.
+    fn fault(&self, at: usize) -> Fault {
+        let Self { name, given, took } = self;
+        let came = format!("Only {at} bytes came back without a gap");
+        if *took == 0 {
+            return Fault::new(format!(
+                "{came}: {name} was given {given} bytes and gave EAGAIN, because the kernel had no room, and they were not \
+                 sent again. Keep them, wait until poll or epoll says that the socket takes more (POLLOUT), and send them \
+                 then."
+            ))
+            .read(LATE_READER);
+        }
+        Fault::new(format!(
+            "{came}: {name} was given {given} bytes and took {took}. The rest was not sent again. send returns how many \
+             bytes the kernel has taken; go on with the others."
+        ))
+        .read(TOO_LONG)
+    }
 }
 
 /// What came is the beginning of what was sent, and it is plain what stopped it.
@@ -118,22 +140,7 @@ fn missing_at_the_end(exchange: &Exchange, calls: &[Call]) -> Option<Fault> {
     if at > 0 && rest.first() == Some(&0) {
         return Some(zero_byte(at));
     }
-    if let (true, Some((name, given, took))) = (exchange.how != How::Reset, short_send(calls, at)) {
-        return Some(half_sent(at, &name, given, took));
-    }
-    if let Some(call) = refused_send(calls).filter(|_| at > 0) {
-        return Some(
-            Fault::new(format!(
-                "{} of {} bytes came back: {} gave EAGAIN because the kernel had no room, and the bytes were dropped. \
-                 Keep them, wait until poll or epoll says that the socket takes more (POLLOUT), and send them then.",
-                at,
-                exchange.sent.len(),
-                call.name
-            ))
-            .read(LATE_READER),
-        );
-    }
-    None
+    Unsent::at(at, calls).filter(|_| exchange.how != How::Reset && at > 0).map(|unsent| unsent.fault(at))
 }
 
 fn without_line_end(at: usize) -> Fault {
@@ -181,4 +188,47 @@ fn too_much(more: &[u8]) -> Fault {
 
 pub(super) fn bytes(length: usize) -> String {
     if length == 1 { "1 byte".to_owned() } else { format!("{length} bytes") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sends of a program: how many bytes it was given, and what strace shows behind `=`.
+    fn sends(sends: &[(usize, &str)]) -> Vec<Call> {
+        let call = |(given, result): &(usize, &str)| {
+            let call = serde_json::json!({
+                "process": 7, "thread": 7, "name": "sendto",
+                "arguments": format!("4, \"0000000 \"..., {given}, 0, NULL, 0"), "result": result,
+            });
+            serde_json::from_value(call).expect("a call")
+        };
+        sends.iter().map(call).collect()
+    }
+
+    fn sentence(at: usize, calls: &[(usize, &str)]) -> Option<String> {
+        Unsent::at(at, &sends(calls)).map(|unsent| unsent.fault(at).sentence)
+    }
+
+    const NO_ROOM: &str = "-1 EAGAIN (Resource temporarily unavailable)";
+
+    #[test]
+    fn a_send_that_takes_a_part_is_named_if_the_gap_begins_behind_it() {
+        let calls = [(100, "100"), (100, "40"), (60, "60"), (100, "30"), (50, NO_ROOM)];
+        let at_230 = sentence(230, &calls).expect("a send");
+        assert!(at_230.contains("sendto was given 100 bytes and took 30"), "{at_230}");
+        // Behind the send that took 40 bytes the rest went on.
+        assert_eq!(sentence(200, &calls), None);
+        assert_eq!(sentence(260, &calls), None);
+    }
+
+    #[test]
+    fn a_send_without_any_room_is_another_fault() {
+        let dropped = sentence(100, &[(100, "100"), (50, NO_ROOM), (70, "70")]).expect("a send");
+        assert!(dropped.contains("sendto was given 50 bytes and gave EAGAIN"), "{dropped}");
+        let kept = sentence(130, &[(100, "100"), (100, "30"), (70, NO_ROOM)]).expect("a send");
+        assert!(kept.contains("sendto was given 70 bytes and gave EAGAIN"), "{kept}");
+        // It came to nothing for another reason.
+        assert_eq!(sentence(100, &[(100, "100"), (50, "-1 EPIPE (Broken pipe)")]), None);
+    }
 }

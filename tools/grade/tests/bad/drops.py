@@ -1,8 +1,8 @@
-# It keeps 200,000 bytes for a client that does not read, and drops what comes after them. Caught by tcp-echo late-reader.
+# It keeps 500,000 bytes for a client that does not read, and drops what comes after them. Caught by tcp-echo late-reader.
 import selectors
 import socket
 
-LIMIT = 200_000
+LIMIT = 500_000
 
 ready = selectors.DefaultSelector()
 server = socket.create_server(("127.0.0.1", 6797))
