@@ -51,6 +51,9 @@ pub struct Recording {
     pub sections: Vec<String>,
     /// The terminals, in the order of their first event.
     pub terminals: Vec<String>,
+    /// The routers of the page, which pass packets on between its hosts and run no program of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routers: Vec<String>,
     /// How many events more there were than were kept.
     pub left_out: usize,
     /// What happened, in causal order.
@@ -213,6 +216,14 @@ impl Recording {
             page: page.path.display().to_string(),
             sections: sections.to_vec(),
             terminals: Vec::new(),
+            routers: page
+                .settings
+                .hosts
+                .hosts
+                .iter()
+                .filter(|host| host.is_router)
+                .map(|host| host.name.clone())
+                .collect(),
             left_out: run.left_out,
             events,
             sockets,
@@ -251,8 +262,12 @@ impl Recording {
     pub fn to_json(&self) -> Result<String> {
         let failed = |error| Error::of("write a recording", error);
         let text = |value: &dyn erased::Serialize| value.json().map_err(failed);
+        let routers = match self.routers.as_slice() {
+            [] => String::new(),
+            routers => format!("\"routers\":{},", text(&routers)?),
+        };
         let mut json = format!(
-            "{{\"version\":{},\"page\":{},\"sections\":{},\"terminals\":{},\"left_out\":{},\"events\":[\n",
+            "{{\"version\":{},\"page\":{},\"sections\":{},\"terminals\":{},{routers}\"left_out\":{},\"events\":[\n",
             self.version,
             text(&self.page)?,
             text(&self.sections)?,

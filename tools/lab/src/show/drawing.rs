@@ -32,6 +32,10 @@ text{font:12px ui-monospace,\"SF Mono\",Menlo,Consolas,\"DejaVu Sans Mono\",mono
 .k0{fill:var(--w0)}.k1{fill:var(--w1)}.k2{fill:var(--w2)}.o{fill:var(--paper)}.g{fill:var(--sheet);stroke:var(--c,var(--rule))}\
 .t{font-size:10px;font-weight:600}.d{stroke-dasharray:3 3}.y{stroke:var(--soft);stroke-dasharray:1 3}";
 
+/// Of a router, which is nobody's terminal.
+const ROUTER: &str =
+    ".e3{--c:var(--soft)}.k3{fill:#ebe8df}@media(prefers-color-scheme:dark){.k3{fill:#272b30}}";
+
 /// Where the lanes of an end are.
 #[derive(Debug, Clone, Copy)]
 struct Lane {
@@ -42,6 +46,7 @@ struct Lane {
     right: f64,
     /// The program stands to the left of its kernel.
     is_left: bool,
+    /// Its place among those that are no router; 3 for a router, which has no program either.
     colour: usize,
 }
 
@@ -60,6 +65,8 @@ struct Drawing<'a> {
     scene: &'a Scene,
     lanes: Vec<Lane>,
     width: f64,
+    /// Between two kernels that stand beside each other.
+    wire: f64,
     /// How many characters fit into a program's lane.
     fits: usize,
     svg: String,
@@ -68,20 +75,24 @@ struct Drawing<'a> {
 /// The picture of a scene.
 #[must_use]
 pub fn draw(scene: &Scene) -> String {
-    let is_wide = scene.ends.len() > 2;
-    let (program, wire) = if is_wide { (212.0, 128.0) } else { (274.0, 168.0) };
+    let (program, wire) = match scene.ends.as_slice() {
+        ends if ends.iter().any(|end| end.is_router) => (212.0, 190.0),
+        ends if ends.len() > 2 => (212.0, 128.0),
+        _ => (274.0, 168.0),
+    };
     let mut lanes = Vec::new();
     let mut x = MARGIN;
-    for colour in 0..scene.ends.len() {
-        let is_left = colour == 0;
+    for (at, end) in scene.ends.iter().enumerate() {
+        let (is_left, before) = (at == 0, scene.ends.iter().take(at).filter(|end| !end.is_router).count());
+        let (colour, program) = if end.is_router { (3, 0.0) } else { (before.min(2), program) };
         let (edge, left) = if is_left { (x + program, x + program) } else { (x + KERNEL, x) };
-        lanes.push(Lane { edge, left, right: left + KERNEL, is_left, colour: colour.min(2) });
+        lanes.push(Lane { edge, left, right: left + KERNEL, is_left, colour });
         x += program + KERNEL + wire;
     }
     let width = x - if scene.ends.len() > 1 { wire } else { 0.0 } + MARGIN;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few dozen characters")]
     let fits = ((program - 26.0) / CHARACTER) as usize;
-    let mut drawing = Drawing { scene, lanes, width, fits, svg: String::new() };
+    let mut drawing = Drawing { scene, lanes, width, wire, fits, svg: String::new() };
     drawing.head();
     drawing.lives();
     for (at, row) in scene.rows.iter().enumerate() {
@@ -140,6 +151,12 @@ impl Drawing<'_> {
                 r#"<rect class="k{colour}" x="{left}" y="{HEAD}" width="{KERNEL}" height="{:.0}"/>"#,
                 bottom - HEAD
             ));
+            if end.is_router {
+                let name = escaped(&cut(&end.name, 12));
+                self.add(format_args!(r#"<text class="n m c e{colour}" x="{middle}" y="28">{name}</text>"#));
+                self.add(format_args!(r#"<text class="s m" x="{middle}" y="45">router</text>"#));
+                continue;
+            }
             let (x, anchor) = (lane.out(8.0), if lane.is_left { " r" } else { "" });
             let name = escaped(&cut(&end.name, 24));
             self.add(format_args!(r#"<text class="n c e{colour}{anchor}" x="{x}" y="28">{name}</text>"#));
@@ -147,7 +164,15 @@ impl Drawing<'_> {
             self.add(format_args!(r#"<text class="s{anchor}" x="{x}" y="45">{program}</text>"#));
             self.add(format_args!(r#"<text class="n m c e{colour}" x="{middle}" y="28">kernel</text>"#));
         }
-        let has_packets = self.scene.rows.iter().any(|row| row.kind == Kind::Packet);
+        let has_router = self.scene.ends.iter().any(|end| end.is_router);
+        for sides in self.lanes.clone().windows(2).filter(|_| has_router) {
+            let [one, other] = sides else { continue };
+            let middle = f64::midpoint(one.right, other.left);
+            self.add(format_args!(
+                r#"<text class="n m" style="fill:var(--wire)" x="{middle}" y="28">link</text>"#
+            ));
+        }
+        let has_packets = !has_router && self.scene.rows.iter().any(|row| row.kind == Kind::Packet);
         if let (Some(first), Some(second), true) = (self.lanes.first(), self.lanes.get(1), has_packets) {
             let middle = f64::midpoint(first.right, second.left);
             self.add(format_args!(
@@ -222,7 +247,9 @@ impl Drawing<'_> {
             .ends
             .iter()
             .map(|end| {
-                if end.program.is_empty() {
+                if end.is_router {
+                    format!("{} (a router)", end.name)
+                } else if end.program.is_empty() {
                     end.name.clone()
                 } else {
                     format!("{} ({})", end.name, end.program)
@@ -245,10 +272,11 @@ impl Drawing<'_> {
             )
         });
         let hatches = hatches.concat();
+        let router = if self.scene.ends.iter().any(|end| end.is_router) { ROUTER } else { "" };
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-labelledby=\"t d\">\n\
              <title id=\"t\">A recorded run of {page} ({sections}): {ends}</title>\n\
-             <desc id=\"d\">{}</desc>\n<style>{STYLE}</style>\n<defs>{hatches}</defs>\n\
+             <desc id=\"d\">{}</desc>\n<style>{STYLE}{router}</style>\n<defs>{hatches}</defs>\n\
              <rect class=\"o\" width=\"{width}\" height=\"{height}\" rx=\"6\"/>\n{}</svg>\n",
             sentences.join(" "),
             self.svg

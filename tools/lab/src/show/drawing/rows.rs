@@ -22,6 +22,17 @@ impl Drawing<'_> {
                     r#"<path class="l e{colour}" d="M{edge} {start}H{turn}Q{inner} {start} {inner} {corner}V{end}"/>"#
                 ));
             }
+            // Through a router.
+            (Kind::Packet, Kind::Packet)
+                if lane.colour == 3 && before.to == row.end && before.end != row.to =>
+            {
+                let (middle, colour) = (lane.middle(), lane.colour);
+                let (came, left) =
+                    if from.left > lane.left { (lane.right, lane.left) } else { (lane.left, lane.right) };
+                self.add(format_args!(
+                    r#"<path class="l e{colour}" d="M{came} {start}H{middle}V{end}H{left}"/>"#
+                ));
+            }
             (_, Kind::Return | Kind::Call) => {
                 // From where the packet arrived, or from the other program's call, to this program.
                 let source = match self.lane(before.to) {
@@ -139,9 +150,11 @@ impl Drawing<'_> {
             (false, true) => (from.left, from.left - 110.0),
         };
         let back = if is_right { end - 8.0 } else { end + 8.0 };
-        let label = escaped(&cut(&row.label, 34));
+        // Between two links there are no empty lanes to write over.
+        let fits = if self.scene.ends.iter().any(|end| end.is_router) { 25 } else { 34 };
+        let label = escaped(&cut(&row.label, fits));
         // Where the way crosses others' lanes, the words stand in the first gap.
-        let gap = if self.lanes.len() > 2 { 128.0 } else { (end - start).abs() };
+        let gap = if self.lanes.len() > 2 { self.wire } else { (end - start).abs() };
         let centre = if is_right { start + gap / 2.0 } else { start - gap / 2.0 };
         let half = wide(&label, SMALL) / 2.0 + 5.0;
         self.add(format_args!(

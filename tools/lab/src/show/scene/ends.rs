@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 use super::End;
+use super::links::{self, Links};
 use crate::record::call::{Descriptor, Kind};
 use crate::record::flow::address;
 use crate::record::packet::{Headers, Packet, Tcp};
@@ -15,11 +16,13 @@ pub(super) struct Ends {
     /// By transport and address; with the peer's where a socket has one.
     owners: HashMap<(Kind, SocketAddr, Option<SocketAddr>), usize>,
     ports: HashMap<(Kind, u16), usize>,
+    /// Where there is a router between the two.
+    pub(super) links: Option<Links>,
 }
 
 impl Ends {
     pub(super) fn of(recording: &Recording) -> Self {
-        let mut ends = Self { list: Vec::new(), owners: HashMap::new(), ports: HashMap::new() };
+        let mut ends = Self { list: Vec::new(), owners: HashMap::new(), ports: HashMap::new(), links: None };
         // What was typed last in each terminal, and what was running when it made its first call.
         let mut typed: HashMap<&str, &str> = HashMap::new();
         let mut programs: HashMap<&str, String> = HashMap::new();
@@ -42,8 +45,9 @@ impl Ends {
         }
         for terminal in order {
             let program = programs.remove(terminal).unwrap_or_default();
-            ends.list.push(End { name: terminal.to_owned(), program });
+            ends.list.push(End { name: terminal.to_owned(), program, is_router: false });
         }
+        let router = links::between(recording, &mut ends.list);
         for entry in &recording.events {
             if let Recorded::Call { terminal, call, .. } = &entry.what
                 && let Some(end) = ends.named(terminal)
@@ -59,6 +63,7 @@ impl Ends {
                 }
             }
         }
+        ends.links = router.map(|router| Links::of(recording, &ends, router));
         ends
     }
 
@@ -83,7 +88,10 @@ impl Ends {
     }
 
     /// From whom to whom a packet went. Whoever is not known yet becomes an end of his own.
-    pub(super) fn of_packet(&mut self, packet: &Packet) -> (Option<usize>, Option<usize>) {
+    pub(super) fn of_packet(&mut self, packet: &Packet, interface: &str) -> (Option<usize>, Option<usize>) {
+        if let Some((from, to)) = self.links.as_ref().and_then(|links| links.way(packet, interface)) {
+            return (Some(from), Some(to));
+        }
         let (kind, from, to) = match &packet.headers {
             Headers::Tcp(Tcp { from, to, .. }) => (Kind::Tcp, *from, *to),
             Headers::Udp { from, to } => (Kind::Udp, *from, *to),
@@ -126,7 +134,7 @@ impl Ends {
 
     fn stranger(&mut self, name: String) -> usize {
         self.named(&name).unwrap_or_else(|| {
-            self.list.push(End { name, program: String::new() });
+            self.list.push(End { name, program: String::new(), is_router: false });
             self.list.len() - 1
         })
     }

@@ -7,6 +7,7 @@
 pub(crate) mod arguments;
 mod descriptors;
 mod ends;
+mod links;
 mod rows;
 pub(crate) mod say;
 mod shown;
@@ -45,6 +46,9 @@ pub struct End {
     pub name: String,
     /// The program that ran there first.
     pub program: String,
+    /// It is no program but what passes packets on between two links.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_router: bool,
 }
 
 /// A socket.
@@ -160,7 +164,7 @@ impl Scene {
     pub fn of(recording: &Recording) -> Self {
         let mut ends = Ends::of(recording);
         let mut drafts = rows::drafts(recording, &mut ends);
-        rows::link(&mut drafts, recording);
+        rows::link(&mut drafts, recording, &ends);
         let mut sockets = Sockets::of(recording, &ends, &drafts);
         let mut descriptors = Descriptors::default();
         let mut scene = Self {

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Kind;
 use super::ends::Ends;
+use super::{Kind, links};
 use crate::record::call::Call;
 use crate::record::flow::Number;
 use crate::record::packet::{Packet, Tcp};
@@ -24,6 +24,10 @@ pub(super) struct Draft<'a> {
     pub(super) until: Option<usize>,
     /// Of a packet, or of a call that sends without one: the row of the call that takes it.
     pub(super) taken: Option<usize>,
+    /// Of a packet that a router passed on: the row where it came to the router.
+    pub(super) arrived: Option<usize>,
+    /// Of a packet that came to a router: the row where that passed it on.
+    pub(super) passed_on: Option<usize>,
     /// Of a typed line: a shell reads it.
     pub(super) is_command: bool,
     /// What was typed last at the prompt of its terminal.
@@ -43,6 +47,8 @@ impl<'a> Draft<'a> {
             began: None,
             until: None,
             taken: None,
+            arrived: None,
+            passed_on: None,
             is_command: false,
             command: None,
         }
@@ -105,8 +111,8 @@ pub(super) fn drafts<'a>(recording: &'a Recording, ends: &mut Ends) -> Vec<Draft
                 let woke = entry.cause.and_then(|cause| at.get(&cause)).copied();
                 self::call(&mut drafts, entry, call, *began, ends.named(terminal), woke);
             }
-            Recorded::Packet { packet, .. } => {
-                let (end, to) = ends.of_packet(packet);
+            Recorded::Packet { packet, interface } => {
+                let (end, to) = ends.of_packet(packet, interface);
                 let kind = if end.is_some() { Kind::Packet } else { Kind::Note };
                 drafts.push(Draft { to, ..Draft::new(kind, end, entry) });
                 // It answered a connect, which returns.
@@ -223,7 +229,8 @@ pub(super) fn is_asked_for(packet: &Packet) -> bool {
 }
 
 /// Finds for each row the rows that have to do with it.
-pub(super) fn link(drafts: &mut [Draft<'_>], recording: &Recording) {
+pub(super) fn link(drafts: &mut [Draft<'_>], recording: &Recording, ends: &Ends) {
+    links::follow(drafts, ends);
     // Of a call with two rows, the first: what it caused may have come before it returned.
     let mut places: HashMap<Number, usize> = HashMap::new();
     for (at, draft) in drafts.iter().enumerate() {
@@ -241,6 +248,11 @@ pub(super) fn link(drafts: &mut [Draft<'_>], recording: &Recording) {
         {
             let place = |number: &Number| places.get(number).copied().filter(|place| *place < at);
             let own = causes.get(&first.number).and_then(place);
+            // Whom a packet wakes, it has reached.
+            let own = own.map(|own| {
+                let here = drafts.get(own).and_then(|own| own.passed_on);
+                here.filter(|here| *here < at && draft.call().is_some()).unwrap_or(own)
+            });
             match draft.kind {
                 Kind::Return => {
                     began = place(&first.number);
@@ -264,6 +276,7 @@ pub(super) fn link(drafts: &mut [Draft<'_>], recording: &Recording) {
                     let is_answer =
                         own.and_then(|own| drafts.get(own)).is_some_and(|own| own.call().is_none());
                     cause = own.filter(|_| !(is_answer && draft.packet().is_some_and(is_asked_for)));
+                    cause = draft.arrived.or(cause).or_else(|| links::question(drafts, at));
                 }
                 _ => cause = own,
             }

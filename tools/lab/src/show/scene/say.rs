@@ -3,7 +3,7 @@
 use super::ends::{self, Ends};
 use super::rows::{self, Draft};
 use super::shown::short;
-use super::{End, Kind, Row, Socket, arguments};
+use super::{End, Kind, Row, Socket, arguments, links};
 use crate::record::call::{Call, Kind as On};
 use crate::record::packet::{Headers, Packet, count};
 use crate::record::recording::Recorded;
@@ -56,7 +56,11 @@ pub(super) fn say(at: usize, drafts: &[Draft<'_>], row: &Row, who: &Ends, socket
         }),
         Kind::Packet => draft.packet().map_or_else(String::new, |packet| {
             let to = draft.to.map_or_else(String::new, |to| format!(" to {}", name(Some(to))));
-            format!("{}, from {}{to}. {}", contents(packet), name(draft.end), why(draft, drafts, &program))
+            let why = match draft.arrived {
+                Some(_) => links::passed_on(packet),
+                None => why(draft, drafts, &program),
+            };
+            format!("{}, from {}{to}. {why}", contents(packet), name(draft.end))
         }),
         Kind::Note => draft.packet().map_or_else(|| text.to_owned(), |packet| format!("{packet}.")),
     };
@@ -123,6 +127,7 @@ fn contents(packet: &Packet) -> String {
         Headers::Tcp(tcp) if length == 0 => format!("{} without data", tcp.flags()),
         Headers::Tcp(tcp) => format!("{} with {}", tcp.flags(), count(length)),
         Headers::Udp { .. } => format!("A datagram of {}", count(length)),
+        Headers::Icmp { message, .. } if message.ends_with('?') => format!("ICMP says “{message}”"),
         Headers::Icmp { message, .. } => format!("ICMP says: {message}"),
         Headers::Fragment { .. } => "A piece of a datagram".to_owned(),
         Headers::Other { what } => what.clone(),
@@ -132,7 +137,9 @@ fn contents(packet: &Packet) -> String {
 /// What made the packet fly.
 fn why(draft: &Draft<'_>, drafts: &[Draft<'_>], program: &dyn Fn(&Draft<'_>) -> String) -> String {
     let Some(cause) = draft.cause.and_then(|cause| drafts.get(cause)) else {
-        return if draft.packet().is_some_and(rows::is_asked_for) {
+        return if draft.packet().is_some_and(links::is_question) {
+            "The kernel has a packet for that address, and does not know its card yet.".to_owned()
+        } else if draft.packet().is_some_and(rows::is_asked_for) {
             "No call that was seen tells what made the kernel send it.".to_owned()
         } else {
             "The kernel sends it by itself.".to_owned()

@@ -124,7 +124,11 @@ fn packet_label(packet: &Packet) -> String {
         Headers::Udp { .. } => format!("UDP {length} B"),
         Headers::Icmp { message, .. } => {
             let message = message.split(" (for ").next().unwrap_or(message);
-            format!("ICMP {}", message.rsplit(": ").next().unwrap_or(message))
+            match message.split_once(": ") {
+                // Its addresses are long.
+                Some((kind, said)) if kind.starts_with("neighbour") => said.to_owned(),
+                _ => format!("ICMP {}", message.rsplit(": ").next().unwrap_or(message)),
+            }
         }
         Headers::Fragment { offset, length, .. } => format!("fragment {offset}, {length} B"),
         // The Ethernet addresses are long, and stand in the sentence.

@@ -92,7 +92,11 @@ impl Sockets {
             let at = sockets.add(Kind::Tcp, end, name);
             sockets.tcp.insert((socket.local, socket.peer), at);
             for (state, number) in &socket.states {
-                let place = places.get(number).copied();
+                // The socket that a packet goes to learns of it behind the router.
+                let place = places.get(number).map(|place| {
+                    let draft = drafts.get(*place).filter(|draft| draft.end != Some(end));
+                    draft.and_then(|draft| draft.passed_on).unwrap_or(*place)
+                });
                 let change = (at, *state, place.is_some());
                 sockets.states.entry(place.unwrap_or(0)).or_default().push(change);
             }
@@ -119,7 +123,7 @@ impl Sockets {
                 fresh.insert(socket);
             }
         }
-        if let Some(packet) = draft.packet() {
+        if let Some(packet) = draft.packet().filter(|_| draft.passed_on.is_none()) {
             self.packet(packet, draft.taken.is_some(), draft.to);
         } else if let Some(call) = draft.returned() {
             self.call(call, draft);

@@ -127,3 +127,50 @@ fn a_scene_can_stand_in_a_page() {
     let json = Scene::of(&recording("part-one.json")).to_json().expect("data");
     assert!(!json.contains('<'));
 }
+
+#[test]
+fn a_router_stands_between_two_links() {
+    let scene = Scene::of(&recording("part-eight.json"));
+    let ends: Vec<_> = scene.ends.iter().map(|end| (end.name.as_str(), end.is_router)).collect();
+    assert_eq!(ends, [("bob", false), ("middle", true), ("alice", false)]);
+    let seen = |label: &str| -> Vec<_> {
+        let rows = scene.rows.iter().enumerate();
+        let rows = rows.filter(|(_, row)| row.kind == Kind::Packet && row.label.starts_with(label));
+        rows.map(|(at, row)| (at, row.end, row.to, row.cause)).collect()
+    };
+    // Alice asks for the card of the router, the router for bob's, and bob for the router's.
+    let asked: Vec<_> = seen("who has").into_iter().map(|(_, end, to, _)| (end, to)).collect();
+    assert_eq!(asked, [(Some(2), Some(1)), (Some(1), Some(0)), (Some(0), Some(1))]);
+    for (at, _, to, cause) in seen("fd67") {
+        let question = cause.and_then(|cause| scene.rows.get(cause)).expect("an answer has its question");
+        assert_eq!((question.end, question.to), (to, scene.rows.get(at).expect("a row").end));
+    }
+    // The same data on both links, to bob and back; only the first of each was sent by a call.
+    let data = seen("PSH ACK 20 B");
+    let ways: Vec<_> = data.iter().map(|(_, end, to, _)| (*end, *to)).collect();
+    assert_eq!(ways, [(Some(2), Some(1)), (Some(1), Some(0)), (Some(0), Some(1)), (Some(1), Some(2))]);
+    let (first, behind) = (data.first().expect("data").0, data.get(1).expect("data"));
+    assert_eq!(behind.3, Some(first), "what came to the router made it send");
+    let row = scene.rows.get(behind.0).expect("a row");
+    assert!(
+        row.say.contains(
+            "The router takes it out of its frame and passes it on in a new one, with a hop limit of 63."
+        ),
+        "{}",
+        row.say
+    );
+    // Bob has the bytes when they have come to him, and not when they have come to the router.
+    let receive =
+        |at: usize| scene.rows.get(at).expect("a row").sockets.iter().find_map(|change| change.receive);
+    assert_eq!((receive(first), receive(behind.0)), (None, Some(20)));
+    let (taken, _) = find(&scene, Kind::Call, "recvfrom(4)");
+    assert_eq!(scene.rows.get(taken).expect("a row").cause, Some(behind.0));
+    // So it is with states.
+    let syn = seen("SYN");
+    let states = |at: usize| -> Vec<_> {
+        let row = scene.rows.get(at).expect("a row");
+        row.sockets.iter().map(|change| change.state.as_str()).collect()
+    };
+    let (sent, came) = (syn.first().expect("a SYN").0, syn.get(1).expect("a SYN").0);
+    assert_eq!((states(sent), states(came)), (vec!["SYN-SENT"], vec![]));
+}
