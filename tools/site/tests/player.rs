@@ -84,7 +84,7 @@ fn every_recording_is_played_to_its_end_everywhere() -> Result<()> {
                     for (let step = 0; step < {}; step++) {{
                         const say = figure.querySelector('.say').cloneNode(true);
                         say.querySelectorAll('.tag, .jump').forEach(node => node.remove());
-                        const wide = [...figure.querySelectorAll('.now > div, .body')].filter(box => box.scrollWidth > box.clientWidth + 1);
+                        const wide = [...figure.querySelectorAll('.now > div, .body, .lanes')].filter(box => box.scrollWidth > box.clientWidth + 1);
                         const faults = [...wide.map(box => box.className + ' is too narrow'), ...{CUT_OFF}(figure), ...step % 4 ? [] : {FAINT}(figure)];
                         seen.push([say.textContent.trim(), document.documentElement.scrollWidth, faults]);
                         on.click();
@@ -226,6 +226,21 @@ fn a_finger_is_enough() -> Result<()> {
         )?,
         1
     );
+    // And of the lanes for one program's words.
+    page.open(&site.path().join("part-six.html"), "#run-part-six-step-1")?;
+    for which in [3, 1] {
+        page.tap(&format!(".run .tabs button:nth-child({which})"))?;
+        page.until(&format!(
+            "document.querySelector('.run .tabs button:nth-child({which})').ariaPressed === 'true'"
+        ))?;
+        let open = page.evaluate(
+            "[...document.querySelectorAll('.run .name.left, .run .name.right')].filter(name => name.querySelector('b').offsetParent).map(name => name.querySelector('b').textContent)",
+        )?;
+        let tab = page.evaluate(&format!(
+            "document.querySelector('.run .tabs button:nth-child({which})').textContent"
+        ))?;
+        assert_eq!(open, json!([tab]));
+    }
     page.tap(".run [data-do=play]")?;
     page.until("document.querySelector('.run .play').textContent === 'Pause'")?;
     page.tap(".run [data-do=play]")?;
@@ -295,6 +310,37 @@ fn a_step_says_what_the_sockets_and_descriptors_are() -> Result<()> {
 }
 
 #[test]
+fn a_router_passes_a_packet_on() -> Result<()> {
+    let Some((site, browser)) = browser()? else { return Ok(()) };
+    let scene = scene("part-eight")?;
+    let data = scene.rows.iter().rposition(|row| row.kind == Kind::Packet && row.payload.is_some());
+    let data = data.ok_or("no packet with data")?;
+    for width in [1280, 390] {
+        let page = browser.page(width, "light")?;
+        page.open(&site.path().join("part-eight.html"), &format!("#run-part-eight-step-{}", data + 1))?;
+        let heads = page.evaluate(
+            "[...document.querySelectorAll('.run .names .name')].map(name => [...name.querySelectorAll('b, .sub')].filter(part => part.offsetParent).map(part => part.textContent).join(' '))",
+        )?;
+        let heads = heads.as_array().ok_or("no heads")?.clone();
+        assert_eq!(heads.iter().filter(|head| **head == "link").count(), 2, "{heads:?}");
+        assert_eq!(heads.iter().filter(|head| **head == "middle router").count(), 1, "{heads:?}");
+        // Its way leads through the band of the router, from one arrow to the other.
+        let way = page.evaluate(
+            "(() => {
+                const box = name => document.querySelector('.run ' + name).getBoundingClientRect();
+                const through = box('.through'), band = box('.band.router');
+                return [Math.abs(through.left - band.left) < 1, Math.abs(through.right - band.right) < 1];
+            })()",
+        )?;
+        assert_eq!(way, json!([true, true]));
+        page.click(".run .jump")?;
+        at(&page, scene.rows[data].cause.ok_or("no cause")? as u64 + 1)?;
+        silent(&page)?;
+    }
+    Ok(())
+}
+
+#[test]
 fn themes_follow_and_without_script_the_picture_remains() -> Result<()> {
     let Some((site, browser)) = browser()? else { return Ok(()) };
     let path = site.path().join("part-one.html");
@@ -326,7 +372,13 @@ fn it_is_small() -> Result<()> {
         return Ok(());
     }
     let mut size = 0;
-    for file in ["player.js", "player.css"] {
+    let mut files = Vec::new();
+    for entry in root().join("docs/theme").read_dir()? {
+        let file = entry?.file_name();
+        files.extend(file.to_str().filter(|name| name.starts_with("player")).map(str::to_owned));
+    }
+    assert!(files.len() > 5, "{files:?}");
+    for file in files {
         let mut gzip = std::process::Command::new("gzip");
         let mut gzip = gzip.arg("-9c").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let text = std::fs::read(root().join("docs/theme").join(file))?;
@@ -335,6 +387,6 @@ fn it_is_small() -> Result<()> {
         size += gzip.wait_with_output()?.stdout.len();
         writer.join().map_err(|_| "the writer")??;
     }
-    assert!((1000..15_000).contains(&size), "{size} bytes compressed");
+    assert!((1000..20_000).contains(&size), "{size} bytes compressed");
     Ok(())
 }
