@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use lab::error::{Error, Result};
 use lab::ordinary;
 use lab::processes::Processes;
+use lab::threads::Threads;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::calls::Calls;
-use crate::kernel::{self, Census, Inhabitants, Member, Quiet, Threads};
+use crate::kernel::{self, Census, Inhabitants, Member, Quiet};
 use crate::output::Said;
 
 /// Where the learner's server is to listen.
@@ -171,7 +172,7 @@ impl Program {
         if leaves || members.is_empty() && self.status().is_none() {
             return None;
         }
-        let threads = Threads::of(&members).and(Threads::of(&tracers)).and(Threads::own());
+        let threads = kernel::threads(&members).and(kernel::threads(&tracers)).and(Threads::own());
         (!threads.run()).then_some(threads)
     }
 

@@ -22,3 +22,4 @@ mod sample;
 pub mod session;
 pub mod show;
 pub mod signals;
+pub mod threads;

@@ -18,6 +18,7 @@ use nix::unistd::Pid;
 
 use crate::error::{Error, Result};
 use crate::privilege::{self, Capability};
+use crate::threads::Threads;
 
 /// The word after which the laboratory's own program is the first process of such a namespace.
 pub const FIRST: &str = "--first-process";
@@ -66,13 +67,22 @@ impl Processes {
     /// is counted among all others.
     #[must_use]
     pub fn living(&self, leaders: &[u32]) -> usize {
-        let Kind::Private { first, .. } = &self.0 else { return 0 };
+        self.pids().into_iter().filter(|pid| is_program(*pid, leaders)).count()
+    }
+
+    /// The threads in here, of those who watch as well; none of them are known among all others.
+    #[must_use]
+    pub fn threads(&self) -> Threads {
+        Threads::of(self.pids().into_iter().map(u32::cast_signed))
+    }
+
+    /// Every process in here but the first; none where they live among all others.
+    fn pids(&self) -> Vec<u32> {
+        let Kind::Private { first, .. } = &self.0 else { return Vec::new() };
         let ours = namespace_of(first.id());
-        let Ok(entries) = std::fs::read_dir("/proc") else { return 0 };
+        let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
         let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
-        pids.filter(|pid| *pid != first.id() && ours.is_some() && namespace_of(*pid) == ours)
-            .filter(|pid| is_program(*pid, leaders))
-            .count()
+        pids.filter(|pid| *pid != first.id() && ours.is_some() && namespace_of(*pid) == ours).collect()
     }
 
     /// Does `work`, which starts a program, so that the program lives in here. It runs on a thread of its own, since

@@ -22,6 +22,7 @@ use crate::processes::Processes;
 use crate::processor::Processor;
 use crate::record::event::{Event, Interface, Lane, What};
 use crate::record::order::{Order, Ordered};
+use crate::threads::Threads;
 
 /// Everything that runs and is watched.
 pub struct Session {
@@ -209,6 +210,12 @@ impl Session {
     #[must_use]
     pub fn rests(&self, name: &str, shell: i32) -> bool {
         self.terminals.get(name).is_none_or(|terminal| terminal.rests(shell))
+    }
+
+    /// The threads of every program and of its strace, as far as they are known.
+    #[must_use]
+    pub fn threads(&self) -> Threads {
+        self.processes.as_ref().map(Processes::threads).unwrap_or_default()
     }
 
     /// Gives the terminal so many rows and columns.

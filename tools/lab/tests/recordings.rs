@@ -71,6 +71,54 @@ fn every_kept_recording_is_still_what_happens() {
     }
 }
 
+const LATE: &str = "\
+# A program goes on
+
+## The first section
+
+```console one trace
+$ echo begun; n=0; while [ $n -lt 30000 ]; do n=$((n+1)); done; echo done
+begun
+```
+
+## The second section
+
+```console two
+$ echo next
+next
+```
+
+```console one
+done
+```
+";
+
+/// What a section brings about is its own, also where the program takes longer for it than the page.
+#[test]
+fn what_a_block_brings_about_is_of_its_section() {
+    if let Err(missing) = lab::observe::syscalls::available() {
+        not_checked("what a block brings about", missing).expect("LAB_REQUIRE=all");
+        return;
+    }
+    let book = tempfile::tempdir().expect("a folder");
+    std::fs::write(book.path().join("page.md"), LATE).expect("a page");
+    let lines = ["The first section", "The second section"].map(|section| {
+        let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
+        let output = lab.args(["record", "page.md", "--section", section]).current_dir(book.path()).output();
+        let output = output.expect("lab starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let file = book.path().join("run.json");
+        std::fs::write(&file, output.stdout).expect("a file");
+        let events = Recording::read(&file).expect("a recording").events.into_iter();
+        let lines = events.filter_map(|entry| match entry.what {
+            Recorded::Line { text, .. } if !text.starts_with("echo") => Some(text),
+            _ => None,
+        });
+        lines.collect::<Vec<String>>()
+    });
+    assert_eq!(lines, [vec!["begun", "done"], vec!["next"]]);
+}
+
 #[test]
 fn every_picture_is_what_its_recording_shows() {
     for file in kept() {

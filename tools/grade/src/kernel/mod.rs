@@ -11,7 +11,7 @@ mod threads;
 
 pub use processes::{Census, Inhabitants, Member, descriptors, is_exiting, network, owners, zombies};
 pub use sockets::{CLOSE_WAIT, LISTEN, Row, TIME_WAIT, UnixRow, tcp, udp, unix};
-pub use threads::{Quiet, Threads, runs, worked};
+pub use threads::{Quiet, runs, threads, worked};
 
 /// A small file of /proc, with one call and not in many steps: its size is said to be 0.
 fn small(path: impl AsRef<Path>) -> std::io::Result<String> {

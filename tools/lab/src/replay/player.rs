@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::acks::pure_acks;
 use super::leftovers::Leftovers;
@@ -21,6 +21,13 @@ use crate::record::order::Ordered;
 use crate::record::packet::Packet;
 use crate::session::Session;
 use crate::show::frame;
+
+/// How long a recording waits, at most, for programs to come to rest before a block.
+const SETTLES: Duration = Duration::from_secs(1);
+/// So many looks in a row must find everybody asleep,
+const LOOKS: u32 = 3;
+/// and between two of them lies so much time.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// A page that is being played.
 pub(super) struct Replay<'a> {
@@ -103,6 +110,7 @@ impl<'a> Replay<'a> {
             if !plays {
                 continue;
             }
+            self.settle();
             self.starts.push((SystemTime::now(), index));
             while !self.watcher.is_ready(block)? {
                 self.next_event(Instant::now() + TICK);
@@ -118,6 +126,7 @@ impl<'a> Replay<'a> {
                 }
             }
         }
+        self.settle();
         if stop.is_none() {
             self.leftovers();
         }
@@ -135,6 +144,25 @@ impl<'a> Replay<'a> {
             starts: self.starts,
             left_out: self.left_out,
         })
+    }
+
+    /// In a recording, what a block brings about belongs to it, and not to whoever is quicker on a busy machine: the next
+    /// block begins when every thread sleeps, and none was woken meanwhile. Who never sleeps is not waited for.
+    fn settle(&mut self) {
+        let deadline = Instant::now() + SETTLES;
+        let (mut before, mut still) = (None, 0);
+        while self.stage.sees == Sees::All && still < LOOKS && self.watcher.goes_on() {
+            if Instant::now() > deadline {
+                return;
+            }
+            if self.next_event(Instant::now() + LOOK) {
+                still = 0;
+                continue;
+            }
+            let now = Some(self.session.threads()).filter(|threads| !threads.run());
+            still = if now.is_some() && now == before { still + 1 } else { 0 };
+            before = now;
+        }
     }
 
     pub(super) fn block(&mut self, index: usize, block: &Block) -> std::result::Result<(), Stop> {
