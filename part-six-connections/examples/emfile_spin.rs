@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use common::arguments::Arguments;
 use common::program;
 use nix::fcntl::{FcntlArg, fcntl};
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
 use nix::sys::socket::SockFlag;
 use nix::sys::time::TimeValLike;
@@ -41,7 +41,7 @@ fn serve(address: SocketAddr) -> Result<()> {
     let (mut clients, mut first) = (Vec::new(), None);
     loop {
         let mut event = [EpollEvent::empty()];
-        epoll.wait(&mut event, 1000_u16).context("epoll_wait")?;
+        epoll.wait(&mut event, EpollTimeout::NONE).context("epoll_wait")?;
         if event[0].data() == 0 {
             return Ok(());
         }
