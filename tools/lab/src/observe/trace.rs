@@ -191,6 +191,9 @@ impl Trace {
         said: &str,
         calls: &mut Vec<Call>,
     ) {
+        if self.is_passed_over(pid, said) {
+            return;
+        }
         let (said, took) = without_duration(said);
         let plain = Plain::of(said);
         let Some(parts) = Parts::of(&plain.text) else { return };

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Call, Group, Parts, Process, Thread, Trace};
+use super::{Call, Group, Parts, Process, Thread, Trace, first_number};
 
 /// Programs that start other programs: their own calls are not what a page is about.
 const LAUNCHERS: [&str; 19] = [
@@ -32,6 +32,16 @@ impl Trace {
         group.shown = true;
         group.numbered |= others;
         group.numbered
+    }
+
+    /// Whether nothing comes of the call: a launcher reads, or closes what is no socket. That is most of what strace
+    /// writes, since a `cargo run` reads hundreds of files.
+    pub(super) fn is_passed_over(&self, pid: u32, said: &str) -> bool {
+        let process = self.threads.get(&pid).and_then(|thread| self.processes.get(&thread.process));
+        process.filter(|process| process.group.is_none()).is_some_and(|launcher| {
+            let closed = said.strip_prefix("close(").and_then(first_number);
+            said.starts_with("read(") || closed.is_some_and(|number| !launcher.sockets.contains_key(&number))
+        })
     }
 
     /// A process runs another program.

@@ -168,3 +168,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_a_shell_closes_is_no_socket_for_the_programs_that_follow() {
+    let log = |between: &str| {
+        let lines = [
+            "1  1.000001 socket(AF_INET, SOCK_STREAM, IPPROTO_IP) = 3<TCP:[77]> <0.000010>",
+            "1  1.000002 read(4</etc/passwd>, \"root\", 4) = 4 <0.000010>",
+            between,
+            "1  1.000004 execve(\"/usr/bin/program\", [\"program\"], 0x1 /* 1 var */) = 0 <0.000010>",
+            "1  1.000005 close(3</etc/hosts>) = 0 <0.000010>",
+        ];
+        shown(&lines.join("\n"), &[])
+    };
+    assert_eq!(log(""), ["close(3) = 0"]);
+    assert_eq!(log("1  1.000003 close(4</etc/passwd>) = 0 <0.000010>"), ["close(3) = 0"]);
+    assert!(log("1  1.000003 close(3<TCP:[77]>) = 0 <0.000010>").is_empty());
+}
