@@ -95,3 +95,24 @@ fn an_excerpt_links_its_lines() -> Result<()> {
     assert!(!site.path().join("source/src").exists());
     Ok(())
 }
+
+/// A network follows only a whole address, so without one there is no picture.
+#[test]
+fn the_picture_of_the_card_has_a_whole_address_or_none() -> Result<()> {
+    let Some(html) = built("# A\n")? else { return Ok(()) };
+    assert!(html.contains("<meta property=\"og:title\" content=\"A"), "{html}");
+    assert!(!html.contains("og:image") && !html.contains("{{"), "{html}");
+    // What CONTRIBUTING.md says to do where the site has an address.
+    let book = support::book("# A\n")?;
+    let head = book.path().join("docs/theme/head.hbs");
+    let text = std::fs::read_to_string(&head)?;
+    let (before, comment) = text.split_once("{{!--").ok_or("no comment")?;
+    let (_, lines) = comment.split_once("three:").ok_or("no explanation")?;
+    std::fs::write(&head, format!("{before}{}", lines.replace("--}}", "")))?;
+    let Some(site) = Site::of(&book.path().join("docs"), WHAT)? else { return Ok(()) };
+    let html = std::fs::read_to_string(site.path().join("a.html"))?;
+    let card = "<meta property=\"og:image\" content=\"https://sockets.example/theme/card.png\">";
+    assert!(html.contains(card) && !html.contains("take away"), "{html}");
+    assert!(site.path().join("theme/card.png").exists());
+    Ok(())
+}
