@@ -21,6 +21,19 @@ const SCROLLS: &str = r"Array.from(document.querySelectorAll('main .block pre, m
     .filter(box => !box.closest('.figure') && box.scrollWidth > box.clientWidth + 1)
     .map(box => box.textContent.slice(0, 100))";
 
+/// The edge of a block says what it is, so all of one kind have the same: what stands before one does not matter.
+const EDGES: &str = r"(() => {
+    const edges = new Map(), other = [];
+    for (const block of document.querySelectorAll('main .block')) {
+        const { borderInlineStartStyle, borderInlineStartWidth, display } = getComputedStyle(block);
+        const edge = `${borderInlineStartStyle} ${borderInlineStartWidth} ${display}`;
+        const first = edges.get(block.className) ?? edge;
+        edges.set(block.className, first);
+        if (edge !== first) other.push(`${block.className}: ${edge}, and ${first} before: ${block.textContent.slice(0, 40)}`);
+    }
+    return other;
+})()";
+
 /// What axe-core finds against WCAG 2.1 AA, sentence by sentence. Contrast takes it long, so it is asked about that on a
 /// few pages that have all colours; on every page, our own check looks for what is faint.
 const VIOLATIONS: &str = r"axe.run({
@@ -46,6 +59,7 @@ fn no_page_complains_asks_another_machine_or_hides_what_it_says() -> Result<()> 
             page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")?;
             let mut found = list(&page, &format!("{CUT_OFF}(document.querySelector('main'))"))?;
             found.extend(list(&page, &format!("{FAINT}(document.body)"))?);
+            found.extend(list(&page, EDGES)?);
             if width == 1280 {
                 found.extend(list(&page, SCROLLS)?);
             }
