@@ -142,7 +142,7 @@ fn the_mouse_works_every_control() -> Result<()> {
     at(&page, scene.rows[woken].cause.ok_or("no cause")? as u64 + 1)?;
     // The whole window, and back.
     page.click(".run [data-do=full]")?;
-    assert_eq!(page.evaluate("document.querySelector('.run-window .player').offsetWidth")?, 1280);
+    page.until("document.querySelector('.run-window .player')?.offsetWidth === 1280")?;
     page.click(".run [data-do=full]")?;
     assert_eq!(page.evaluate("document.querySelector('.run-window').open")?, false);
     assert_eq!(page.evaluate("document.querySelectorAll('figure.run > .player').length")?, 1);
