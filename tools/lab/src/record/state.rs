@@ -1,6 +1,6 @@
 //! The states through which each TCP socket of a run went (RFC 9293, section 3.3.2), derived from its packets and calls.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -88,8 +88,8 @@ type Ends = (SocketAddr, Option<SocketAddr>);
 struct Machine {
     places: BTreeMap<Ends, usize>,
     sockets: Vec<Tracked>,
-    /// Sockets of programs whose calls were seen.
-    traced: HashSet<Ends>,
+    /// What is yet to come.
+    uses: Uses,
     /// Segments that were seen, where several interfaces see the same.
     passed: HashSet<(SocketAddr, SocketAddr, u32, u32, u8, usize)>,
 }
@@ -109,14 +109,7 @@ struct Tracked {
 /// Derives the states of every TCP socket.
 #[must_use]
 pub fn states(events: &[&Ordered]) -> States {
-    let traced = events.iter().filter_map(|ordered| match &ordered.event.what {
-        What::Call(call) => {
-            let on = call.on.as_ref().filter(|on| on.kind == Kind::Tcp)?;
-            Some((canonical(on.local?), on.peer.map(canonical)))
-        }
-        _ => None,
-    });
-    let mut machine = Machine { traced: traced.collect(), ..Machine::default() };
+    let mut machine = Machine { uses: Uses::of(events), ..Machine::default() };
     let mut disagreements = Vec::new();
     // Where the command began whose output a terminal shows.
     let mut typed: BTreeMap<String, usize> = BTreeMap::new();
@@ -124,16 +117,15 @@ pub fn states(events: &[&Ordered]) -> States {
         match &event.what {
             What::Packet(packet) => machine.packet(packet, event, (index, *number)),
             What::Call(call) if call.result.is_some() => {
-                machine.call(call, events.get(index + 1..).unwrap_or_default(), (index, *number));
+                machine.call(call, (index, *number));
             }
             What::Typed(_) => {
                 typed.insert(event.lane.to_string(), index);
             }
             What::Line(line) => {
                 if let Some(row) = Row::parse(line) {
-                    let later = events.get(index + 1..).unwrap_or_default();
                     let since = typed.get(&event.lane.to_string()).copied().unwrap_or(0);
-                    disagreements.extend(machine.disagrees(&row, since, later).map(|what| (index, what)));
+                    disagreements.extend(machine.disagrees(&row, since, index).map(|what| (index, what)));
                 }
             }
             _ => {}
@@ -256,7 +248,7 @@ impl Machine {
         }
     }
 
-    fn call(&mut self, call: &Call, later: &[&Ordered], at: (usize, Number)) {
+    fn call(&mut self, call: &Call, at: (usize, Number)) {
         let accepted = call.gave.as_ref().filter(|_| call.name.starts_with("accept"));
         if let Some((local, peer)) = accepted.and_then(|gave| Some((gave.local?, gave.peer?)))
             && let Some(tracked) = self.tracked((canonical(local), Some(canonical(peer))))
@@ -265,22 +257,24 @@ impl Machine {
         }
         let Some(on) = call.on.as_ref().filter(|on| on.kind == Kind::Tcp) else { return };
         let Some(local) = on.local.map(canonical) else { return };
-        match (call.name.as_str(), on.peer.map(canonical)) {
-            ("listen", None) if call.number() == Some(0) => self.enter((local, None), State::Listen, at),
-            ("close", None) if !is_used(later, local, None) => self.enter((local, None), State::Closed, at),
-            ("shutdown", Some(peer)) if call.number() == Some(0) && !call.arguments.ends_with("SHUT_RD") => {
-                self.ends((local, Some(peer)), at);
+        let ends = (local, on.peer.map(canonical));
+        let is_used = self.uses.is_used(ends, at.0);
+        match (call.name.as_str(), ends.1) {
+            ("listen", None) if call.number() == Some(0) => self.enter(ends, State::Listen, at),
+            ("close", None) if !is_used => self.enter(ends, State::Closed, at),
+            ("shutdown", Some(_)) if call.number() == Some(0) && !call.arguments.ends_with("SHUT_RD") => {
+                self.ends(ends, at);
             }
             // Closed with bytes that nobody has read, or with SO_LINGER 0, it sends RST.
-            ("close", Some(peer)) if !is_used(later, local, Some(peer)) && !resets(later, local, peer) => {
-                self.ends((local, Some(peer)), at);
+            ("close", Some(peer)) if !is_used && !self.uses.resets((local, peer), at.0) => {
+                self.ends(ends, at);
             }
             _ => {}
         }
     }
 
     /// What is wrong with the row, if the socket was in another state while the command ran that printed it.
-    fn disagrees(&self, row: &Row, since: usize, later: &[&Ordered]) -> Option<String> {
+    fn disagrees(&self, row: &Row, since: usize, at: usize) -> Option<String> {
         let ends = (canonical(row.local), row.peer.map(canonical));
         let tracked = self.sockets.get(self.place(ends)?)?;
         let states = &tracked.socket.states;
@@ -288,7 +282,7 @@ impl Machine {
         let first = tracked.since.iter().rposition(|began| *began <= since).unwrap_or(0);
         let possible: Vec<State> = states.iter().skip(first).map(|(state, _)| *state).collect();
         // A program may end without closing, and one whose calls are not seen may close; its FIN may not have passed.
-        let may_be_closed = !self.traced.contains(&ends) || !is_used(later, ends.0, ends.1);
+        let may_be_closed = !self.uses.is_used(ends, at);
         let ending = may_be_closed
             && match row.state {
                 State::FinWait1 => possible.contains(&State::Established),
@@ -310,28 +304,56 @@ impl Machine {
     }
 }
 
-/// Whether a later call uses the socket: then this was not its last descriptor.
-fn is_used(later: &[&Ordered], local: SocketAddr, peer: Option<SocketAddr>) -> bool {
-    // From the next `bind` on, the address is another socket's.
-    let is_bound_anew = |ordered: &Ordered| {
-        matches!(&ordered.event.what, What::Call(call)
-            if call.name == "bind" && address(&call.arguments) == Some(local))
-    };
-    later.iter().take_while(|ordered| !is_bound_anew(ordered)).any(|ordered| match &ordered.event.what {
-        What::Call(call) => call.on.as_ref().is_some_and(|on| {
-            on.kind == Kind::Tcp && on.local.map(canonical) == Some(local) && on.peer.map(canonical) == peer
-        }),
-        _ => false,
-    })
+/// Which events use a socket, by their index: whether one does later is asked at each `close`, and a run may have thousands.
+#[derive(Debug, Default)]
+struct Uses {
+    /// Calls on it.
+    calls: HashMap<Ends, Vec<usize>>,
+    /// From a `bind` on, the address is another socket's.
+    binds: HashMap<SocketAddr, Vec<usize>>,
+    /// Packets from the one to the other that end the connection, and whether they are RSTs.
+    ends: HashMap<(SocketAddr, SocketAddr), Vec<(usize, bool)>>,
 }
 
-/// Whether the next packet that the socket sends without data is a RST.
-fn resets(later: &[&Ordered], local: SocketAddr, peer: SocketAddr) -> bool {
-    let mut sent = later.iter().filter_map(|ordered| match &ordered.event.what {
-        What::Packet(packet) => {
-            packet.tcp().filter(|tcp| canonical(tcp.from) == local && canonical(tcp.to) == peer)
+impl Uses {
+    fn of(events: &[&Ordered]) -> Self {
+        let mut uses = Self::default();
+        for (index, ordered) in events.iter().enumerate() {
+            match &ordered.event.what {
+                What::Call(call) => {
+                    if let Some(on) = call.on.as_ref().filter(|on| on.kind == Kind::Tcp)
+                        && let Some(local) = on.local.map(canonical)
+                    {
+                        uses.calls.entry((local, on.peer.map(canonical))).or_default().push(index);
+                    }
+                    if call.name == "bind"
+                        && let Some(local) = address(&call.arguments)
+                    {
+                        uses.binds.entry(local).or_default().push(index);
+                    }
+                }
+                What::Packet(packet) => {
+                    if let Some(tcp) = packet.tcp().filter(|tcp| tcp.rst() || tcp.fin()) {
+                        let way = (canonical(tcp.from), canonical(tcp.to));
+                        uses.ends.entry(way).or_default().push((index, tcp.rst()));
+                    }
+                }
+                _ => {}
+            }
         }
-        _ => None,
-    });
-    sent.find(|tcp| tcp.rst() || tcp.fin()).is_some_and(Tcp::rst)
+        uses
+    }
+
+    /// Whether a later call uses the socket: then this was not its last descriptor.
+    fn is_used(&self, ends: Ends, at: usize) -> bool {
+        let next = |of: Option<&Vec<usize>>| of?.get(of?.partition_point(|index| *index <= at)).copied();
+        let bound = next(self.binds.get(&ends.0)).unwrap_or(usize::MAX);
+        next(self.calls.get(&ends)).is_some_and(|used| used < bound)
+    }
+
+    /// Whether the next packet with which the socket ends the connection is a RST.
+    fn resets(&self, way: (SocketAddr, SocketAddr), at: usize) -> bool {
+        let Some(ends) = self.ends.get(&way) else { return false };
+        ends.get(ends.partition_point(|(index, _)| *index <= at)).is_some_and(|(_, is_rst)| *is_rst)
+    }
 }

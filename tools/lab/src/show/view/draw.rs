@@ -150,10 +150,11 @@ fn run(view: &mut View, area: Rect, buffer: &mut Buffer) {
     let head = Rect { height: 2, ..area };
     let rows = Rect { y: area.y + 2, height: area.height - 2, ..area };
     view.settle(rows.height.into());
-    let timeline = Timeline::new(&view.model, &view.theme, view.position);
+    let shown = view.top..view.top + usize::from(rows.height);
+    let timeline = Timeline::new(&view.model, &view.theme, view.position, shown);
     timeline.head(head, buffer);
     buffer.set_style(head, Style::new().add_modifier(Modifier::UNDERLINED));
-    timeline.rows(rows, buffer, view.top);
+    timeline.rows(rows, buffer);
     let left = view.model.first();
     if left > 0 && view.top <= left {
         let text = format!(" {left} earlier events are no longer kept ");

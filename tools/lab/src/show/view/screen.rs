@@ -1,6 +1,6 @@
 //! The whole window for the view, and the window given back as it was: at the end, after a panic, after a signal.
 
-use std::io::{self, Stdout, Write};
+use std::io::{self, BufWriter, Stdout, Write};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,12 +20,16 @@ use crate::error::{Error, Result};
 /// Whether the window is ours. After a panic in another thread nothing may be drawn any more.
 static IS_OURS: AtomicBool = AtomicBool::new(false);
 
+/// So many bytes a picture may have and still be written at once: a terminal shows no half of it, and nobody else gets the
+/// processor between two pieces.
+const PICTURE: usize = 1 << 16;
+
 /// The hook that gives it back is set once.
 static HOOK: Once = Once::new();
 
 /// The window.
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<Stdout>>,
+    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
 }
 
 impl Screen {
@@ -45,7 +49,9 @@ impl Screen {
         enable_raw_mode().map_err(failed)?;
         IS_OURS.store(true, Ordering::SeqCst);
         let entered = execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste);
-        let terminal = entered.and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())));
+        let terminal = entered.and_then(|()| {
+            Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(PICTURE, io::stdout())))
+        });
         match terminal {
             Ok(terminal) => {
                 let mut screen = Self { terminal };

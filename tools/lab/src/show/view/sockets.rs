@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use crate::record::call::Kind;
@@ -35,6 +36,13 @@ impl Socket {
         let before = self.states.partition_point(|(_, row)| *row < rows);
         let (state, _) = self.states.get(before.checked_sub(1)?)?;
         Some(*state).filter(|state| *state != State::Closed)
+    }
+
+    /// Whether it has a state at some of these rows, or enters one.
+    #[must_use]
+    pub fn lives(&self, rows: &Range<usize>) -> bool {
+        let begins = self.states.first().is_some_and(|(_, row)| *row < rows.end);
+        begins && self.states.last().is_some_and(|(state, row)| *state != State::Closed || *row >= rows.start)
     }
 }
 

@@ -6,6 +6,8 @@
 //!                = 4 ▒┄┄┄┄┄┄│┄┄┄┄┄┄◀── ACK 0 B ───
 //! ```
 
+use std::ops::Range;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
@@ -30,23 +32,31 @@ pub struct Timeline<'a> {
     theme: &'a Theme,
     /// So many rows have happened, at the position that is looked at.
     position: usize,
-    /// The sockets of each side.
+    /// The sockets of each side that live at that position or in the rows on the screen.
     sockets: Vec<(Side, &'a Socket)>,
+    /// The waits in the rows on the screen: where each began and, unless it goes on, ended.
+    waits: Vec<(usize, Option<usize>)>,
+    /// The rows on the screen.
+    shown: Range<usize>,
 }
 
 const SIDES: [Side; 2] = [Side::Left, Side::Right];
 
 impl<'a> Timeline<'a> {
-    /// The run up to this position.
+    /// The run up to this position, of which these rows are shown.
     #[must_use]
-    pub fn new(model: &'a Model, theme: &'a Theme, position: usize) -> Self {
+    pub fn new(model: &'a Model, theme: &'a Theme, position: usize, rows: Range<usize>) -> Self {
+        let shown = rows.start..rows.end.min(model.len());
         let places = &model.places;
         let side = |socket: &Socket| match socket.peer {
             Some(peer) => places.way(socket.local, peer).0,
             None => places.of_address(socket.local).unwrap_or(Side::Left),
         };
-        let sockets = model.sockets.all().iter().map(|socket| (side(socket), socket)).collect();
-        Self { model, theme, position, sockets }
+        let here = position.saturating_sub(1)..position;
+        let lives = |socket: &&Socket| socket.lives(&shown) || socket.lives(&here);
+        let sockets = model.sockets.all().iter().filter(lives).map(|socket| (side(socket), socket)).collect();
+        let waits = model.waits(shown.start, shown.end).collect();
+        Self { model, theme, position, sockets, waits, shown }
     }
 
     /// The names of the lanes, and the states of the sockets at this position: two rows.
@@ -82,14 +92,14 @@ impl<'a> Timeline<'a> {
         );
     }
 
-    /// The rows from `first` on, as many as there is room for.
-    pub fn rows(&self, area: Rect, buffer: &mut Buffer, first: usize) {
+    /// The rows, as many as there is room for.
+    pub fn rows(&self, area: Rect, buffer: &mut Buffer) {
         let lanes = Lanes::of(area);
-        for (index, y) in (first..self.model.len()).zip(area.y..area.bottom()) {
+        for (index, y) in self.shown.clone().zip(area.y..area.bottom()) {
             self.row(lanes, y, index, buffer);
         }
-        self.causes(lanes, area, first, buffer);
-        for (index, y) in (first..self.model.len()).zip(area.y..area.bottom()) {
+        self.causes(lanes, area, self.shown.start, buffer);
+        for (index, y) in self.shown.clone().zip(area.y..area.bottom()) {
             self.ends(lanes, y, index, buffer);
         }
     }
@@ -102,6 +112,14 @@ impl<'a> Timeline<'a> {
 
     fn sockets(&self, side: Side) -> impl Iterator<Item = &Socket> {
         self.sockets.iter().filter(move |(of, _)| *of == side).map(|(_, socket)| *socket)
+    }
+
+    /// The waits that go on at this row.
+    fn waits(&self, index: usize) -> impl Iterator<Item = (usize, Option<usize>)> {
+        let goes_on = move |wait: &&(usize, Option<usize>)| {
+            wait.0 <= index && wait.1.is_none_or(|ended| index <= ended)
+        };
+        self.waits.iter().filter(goes_on).copied()
     }
 
     fn is_past(&self, index: usize) -> bool {
@@ -130,14 +148,11 @@ impl<'a> Timeline<'a> {
                 buffer.set_string(x, y, "│", style);
             }
         }
-        for (began, ended) in self.model.waits(index, index) {
+        for (began, _) in self.waits(index) {
             let Some((terminal, _, _)) = self.model.call(began) else { continue };
             let side = self.model.places.side(terminal);
-            let goes_on = ended.is_none_or(|ended| index <= ended);
-            if goes_on && began <= index {
-                let style = self.style(index, self.theme.side(side));
-                buffer.set_string(lanes.bar(side), y, "▒", style);
-            }
+            let style = self.style(index, self.theme.side(side));
+            buffer.set_string(lanes.bar(side), y, "▒", style);
         }
         self.words(lanes, y, index, row, buffer);
     }
@@ -254,7 +269,7 @@ impl<'a> Timeline<'a> {
             .collect();
         let Some((_, last, _)) = calls.last() else { return };
         let style = self.style(index, self.theme.side(side));
-        let others = self.model.waits(index, index).filter(|(began, _)| {
+        let others = self.waits(index).filter(|(began, _)| {
             self.model.call(*began).is_some_and(|(terminal, _, _)| self.model.places.side(terminal) == side)
         });
         let result = label::result(last).unwrap_or_default();
