@@ -250,7 +250,7 @@ fn a_heading_stands_on_top_and_the_kernel_has_the_whole_width() {
     window.wait_for("Return: types in kernel: $ seq");
     window
         .until("the heading", |screen| screen.contents().lines().nth(1).map(str::trim) == Some("The second"));
-    assert!(window.text().contains("─ ▲ one"), "{}", window.text());
+    window.wait_for("─ ▲ one");
     window.press("\r");
     window.wait_for("\n10-11-12-13-14-15-16-17-18-19-20-21-22-23-24-25-26-27-28-29-30-31-32-33\n");
     // A step back the other terminal had spoken last.

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, ExitStatus};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use harness::process::BOUND;
@@ -12,11 +12,16 @@ use nix::unistd::Pid;
 use pty_process::blocking::Pty;
 use rustix::termios::{Termios, tcgetattr};
 
+/// What ends a picture has no more bytes: `ESC [ ? 2 5 h ESC [ 60 ; 200 H`.
+const LONGEST_END: usize = 24;
+
 pub struct Window {
     pub child: Child,
     pty: Arc<Pty>,
     bytes: Receiver<Vec<u8>>,
     parser: vt100::Parser,
+    /// The last bytes, by which the end of a picture is known.
+    last: Vec<u8>,
     /// How the terminal was before.
     before: Termios,
 }
@@ -57,7 +62,7 @@ impl Window {
         });
         let size = |number: u16| number.try_into().expect("not 0");
         let parser = vt100::Parser::new(size(rows), size(columns), 0);
-        Self { child, pty, bytes, parser, before }
+        Self { child, pty, bytes, parser, last: Vec::new(), before }
     }
 
     /// What stands on the screen.
@@ -69,11 +74,12 @@ impl Window {
         self.parser.screen()
     }
 
-    /// Waits until what is on the screen is so.
+    /// Waits until what is on the screen is so, once a picture is whole: of half a picture one part may be new and another
+    /// one old.
     #[track_caller]
     pub fn until(&mut self, what: &str, is_so: impl Fn(&vt100::Screen) -> bool) {
         let deadline = Instant::now() + BOUND;
-        while !is_so(self.parser.screen()) {
+        while !self.is_whole() || !is_so(self.parser.screen()) {
             let left = deadline.saturating_duration_since(Instant::now());
             let Ok(bytes) = self.bytes.recv_timeout(left) else {
                 panic!("no {what} in\n{}", self.text());
@@ -106,6 +112,19 @@ impl Window {
         let asks = bytes.windows(4).any(|bytes| bytes == b"\x1b[6n");
         assert!(!asks, "it asks where the cursor is");
         self.parser.process(bytes);
+        self.last.extend_from_slice(bytes);
+        self.last.drain(..self.last.len().saturating_sub(LONGEST_END));
+    }
+
+    /// Whether the last picture has come to its end: the cursor is hidden, or shown and put in its place. What is no picture
+    /// is always whole.
+    fn is_whole(&self) -> bool {
+        if !self.parser.screen().alternate_screen() {
+            return true;
+        }
+        let end = String::from_utf8_lossy(&self.last);
+        let Some((_, end)) = end.rsplit_once("\x1b[?25") else { return false };
+        end == "l" || end.strip_prefix("h\x1b[").is_some_and(|place| place.find('H') == Some(place.len() - 1))
     }
 
     pub fn press(&self, keys: &str) {
@@ -131,10 +150,14 @@ impl Window {
             }
             assert!(Instant::now() < deadline, "it did not end in time:\n{}", self.text());
         };
-        while let Ok(bytes) = self.bytes.recv_timeout(Duration::from_millis(100)) {
-            self.take(&bytes);
+        // The last words are there when nobody has the window any more.
+        loop {
+            match self.bytes.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(bytes) => self.take(&bytes),
+                Err(RecvTimeoutError::Disconnected) => return status,
+                Err(RecvTimeoutError::Timeout) => panic!("somebody keeps the window:\n{}", self.text()),
+            }
         }
-        status
     }
 
     /// The window was given back: no second screen, a cursor, and every setting of the terminal as it was.

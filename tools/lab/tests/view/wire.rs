@@ -25,19 +25,22 @@ fn program_kernel_wire_kernel_program() {
         window.press("\r");
         window.until("another screen", |screen| screen.contents() != before);
     }
-    assert!(window.text().contains("All came as shown"), "{}", window.text());
+    window.wait_for("All came as shown");
     // Back to the packet that carries the message, the run alone on the screen.
     window.press("r");
     let selected = |screen: &vt100::Screen| {
         screen.contents().lines().find(|line| line.contains('▶') && line.ends_with('◀')).map(str::to_owned)
     };
     window.until("the run", |screen| selected(screen).is_some());
+    // Which event is looked at, as the bar says it.
+    let position = |screen: &vt100::Screen| {
+        screen.contents().lines().next()?.split_once(" event ")?.1.split(' ').next().map(str::to_owned)
+    };
     let step = |window: &mut Window, key: &str, is_there: &dyn Fn(&str) -> bool| {
         while !selected(window.screen()).is_some_and(|line| is_there(&line)) {
-            let before = window.text();
+            let before = position(window.screen());
             window.press(key);
-            window.until("another screen", |screen| screen.contents() != before);
-            window.until("a selected row", |screen| selected(screen).is_some());
+            window.until("another event", |screen| position(screen) != before);
         }
     };
     step(&mut window, "\x1b[D", &|line| line.contains("ACK 0 B") && line.contains("= 4"));

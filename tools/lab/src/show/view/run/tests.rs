@@ -18,6 +18,18 @@ use crate::show::view::places::Places;
 #[path = "../../../../tests/view/window.rs"]
 mod window;
 
+#[test]
+fn a_key_waits_behind_no_news() {
+    let (sender, news) = sync_channel(WAITING);
+    let (press, keys) = channel();
+    let inbox = Inbox { keys, news, has_left: Arc::default() };
+    while sender.try_send(News::Status("one more".to_owned())).is_ok() {}
+    press.send(Event::FocusGained).expect("somebody hears it");
+    let next = || inbox.next(Duration::ZERO);
+    assert!(matches!(next(), Some(News::Input(_))), "the key first");
+    assert!(matches!(next(), Some(News::Status(_))), "then the news");
+}
+
 /// What runs in the view's terminals, and nowhere else. The work has its fault when the second one ends.
 fn programs(of: u32) -> [String; 2] {
     [format!("sleep {of}.25"), format!("sleep {of}.5")]
