@@ -77,7 +77,7 @@ const LATE: &str = "\
 ## The first section
 
 ```console one trace
-$ echo begun; n=0; while [ $n -lt 30000 ]; do n=$((n+1)); done; echo done
+$ echo begun; n=0; while [ $n -lt 30000 ]; do n=$((n+1)); done; sleep 0.3; echo done
 begun
 ```
 

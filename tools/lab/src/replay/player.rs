@@ -23,8 +23,8 @@ use crate::session::Session;
 use crate::show::frame;
 
 /// How long a recording waits, at most, for programs to come to rest before a block.
-const SETTLES: Duration = Duration::from_secs(1);
-/// So many looks in a row must find everybody asleep,
+const SETTLES: Duration = Duration::from_secs(2);
+/// So many looks in a row must find everybody waiting,
 const LOOKS: u32 = 3;
 /// and between two of them lies so much time.
 const LOOK: Duration = Duration::from_millis(2);
@@ -147,7 +147,8 @@ impl<'a> Replay<'a> {
     }
 
     /// In a recording, what a block brings about belongs to it, and not to whoever is quicker on a busy machine: the next
-    /// block begins when every thread sleeps, and none was woken meanwhile. Who never sleeps is not waited for.
+    /// block begins when every thread waits for something to happen, and none was woken meanwhile. Who runs on, or sleeps
+    /// for longer, is not waited for.
     fn settle(&mut self) {
         let deadline = Instant::now() + SETTLES;
         let (mut before, mut still) = (None, 0);
@@ -159,7 +160,7 @@ impl<'a> Replay<'a> {
                 still = 0;
                 continue;
             }
-            let now = Some(self.session.threads()).filter(|threads| !threads.run());
+            let now = Some(self.session.threads()).filter(|threads| !threads.run() && !threads.sleep());
             still = if now.is_some() && now == before { still + 1 } else { 0 };
             before = now;
         }
