@@ -22,8 +22,9 @@ Usage: grade EXERCISE [OPTIONS] -- COMMAND...
        grade --list | grade EXERCISE --list | grade progress
 
 COMMAND starts your program. In its words {addr}, {host}, {port}, {path},
-{folder} and {message} are replaced, and ADDR, HOST, PORT, SOCKET_PATH, FOLDER
-and MESSAGE are set; a program that always takes 127.0.0.1:6797 works as well.
+{folder}, {message} and {file} are replaced, and ADDR, HOST, PORT, SOCKET_PATH,
+FOLDER, MESSAGE and FILE are set; a program that always takes 127.0.0.1:6797
+works as well.
 What `cargo run` runs is built before.
 
 Options:

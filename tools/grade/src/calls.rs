@@ -15,6 +15,8 @@ use lab::record::call::Call;
 use lab::record::event::What;
 use tempfile::TempDir;
 
+use crate::check::Transport;
+
 /// So many calls are kept; of a program that makes calls without end, the last.
 const KEPT: usize = 4096;
 
@@ -128,6 +130,39 @@ pub fn of_clients<'a>(calls: &'a [Call], clients: &[SocketAddr]) -> Vec<&'a Call
     wanted
 }
 
+/// Without what a library asks the kernel when it looks up a name: over netlink which addresses this machine has, and with
+/// a UDP socket that sends nothing which of them would be used. And without the end of what nobody saw begin: a file, or
+/// the library's socket to a service. `transport` is that of the exercise.
+#[must_use]
+pub fn without_lookups(calls: Vec<&Call>, transport: Transport) -> Vec<&Call> {
+    // By their numbers alone: a forked child has its parent's descriptors.
+    let (mut seen, mut hidden) = (BTreeSet::new(), BTreeSet::new());
+    let is_a_lookup = |call: &Call| {
+        call.name == "socket"
+            && (call.arguments.starts_with("AF_NETLINK")
+                || transport == Transport::Tcp && call.arguments.contains("SOCK_DGRAM"))
+    };
+    let is_shown = |call: &&Call| {
+        if let Some(gave) = &call.gave {
+            seen.insert(gave.number);
+            if is_a_lookup(call) {
+                hidden.insert(gave.number)
+            } else {
+                hidden.remove(&gave.number)
+            };
+        }
+        let Some(on) = &call.on else { return !is_a_lookup(call) };
+        let is_known = seen.contains(&on.number);
+        if call.name == "close" {
+            seen.remove(&on.number);
+            return is_known && !hidden.remove(&on.number);
+        }
+        seen.insert(on.number);
+        !hidden.contains(&on.number)
+    };
+    calls.into_iter().filter(is_shown).collect()
+}
+
 /// How many bytes a call was given to send: what stands behind its bytes, `sendto(4, "..."..., 4096, 0, NULL, 0)`.
 #[must_use]
 pub fn given(call: &Call) -> Option<i64> {
@@ -187,6 +222,35 @@ pub fn lines(calls: &[&Call], most: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_lookup_does_is_left_out() {
+        let call = |name: &str, on: Option<i32>, arguments: &str, gave: Option<i32>| -> Call {
+            let descriptor = |number: i32| serde_json::json!({ "number": number, "kind": "socket" });
+            serde_json::from_value(serde_json::json!({
+                "process": 7, "thread": 7, "name": name, "arguments": arguments, "result": "0",
+                "on": on.map(descriptor), "gave": gave.map(descriptor),
+            }))
+            .expect("a call")
+        };
+        let calls = [
+            call("close", Some(4), "4", None),
+            call("socket", None, "AF_NETLINK, SOCK_RAW|SOCK_CLOEXEC, NETLINK_ROUTE", Some(4)),
+            call("recvmsg", Some(4), "4, ...", None),
+            call("close", Some(4), "4", None),
+            call("socket", None, "AF_INET6, SOCK_DGRAM|SOCK_CLOEXEC, IPPROTO_IP", Some(4)),
+            call("connect", Some(4), "4, ...", None),
+            // That it was closed was not among the calls.
+            call("socket", None, "AF_INET6, SOCK_STREAM, IPPROTO_TCP", Some(4)),
+            call("connect", Some(4), "4, ...", None),
+            call("close", Some(4), "4", None),
+        ];
+        let shown = |transport| -> Vec<String> {
+            without_lookups(calls.iter().collect(), transport).iter().map(|call| call.name.clone()).collect()
+        };
+        assert_eq!(shown(Transport::Tcp), ["socket", "connect", "close"]);
+        assert_eq!(shown(Transport::Udp), ["socket", "connect", "socket", "connect", "close"]);
+    }
 
     #[test]
     fn a_call_that_nobody_wrote_is_explained() {

@@ -17,6 +17,7 @@ use nix::sys::socket::{
 };
 
 use crate::fault::{Exchange, How};
+use crate::kernel;
 
 /// More than was sent may come back; so much of it is read, and no more.
 pub const TOO_MUCH: usize = 64 * 1024;
@@ -209,6 +210,14 @@ impl Client {
             }
             None => Ok(()),
         }
+    }
+
+    /// How many segments with data have come.
+    ///
+    /// # Errors
+    /// The kernel does not tell.
+    pub fn data_segments(&self) -> Result<u32> {
+        self.stream.as_ref().map_or(Ok(0), kernel::data_segments)
     }
 
     /// Sends the end of the stream (FIN), and goes on reading.

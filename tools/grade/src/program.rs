@@ -17,6 +17,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::calls::Calls;
+use crate::hosts::Hosts;
 use crate::kernel::{self, Census, Inhabitants, Member, Quiet};
 use crate::output::Said;
 
@@ -31,6 +32,10 @@ pub struct Place {
     pub folder: PathBuf,
     /// What a client is to send.
     pub message: String,
+    /// The same as a file, for a client that sends files.
+    pub file: PathBuf,
+    /// A name that stands in place of the address.
+    pub hosts: Option<Hosts>,
 }
 
 /// So many looks in a row must find nobody before nobody is there.
@@ -56,16 +61,17 @@ pub struct Program {
 }
 
 impl Place {
-    /// The command with `{addr}`, `{host}`, `{port}`, `{path}`, `{folder}` and `{message}` in its words replaced.
+    /// The command with `{addr}`, `{host}`, `{port}`, `{path}`, `{folder}`, `{message}` and `{file}` in its words replaced.
     #[must_use]
     pub fn fill(&self, command: &[OsString]) -> Vec<OsString> {
-        let values: [(&str, Vec<u8>); 6] = [
-            ("{addr}", self.address.to_string().into_bytes()),
-            ("{host}", self.address.ip().to_string().into_bytes()),
+        let values: [(&str, Vec<u8>); 7] = [
+            ("{addr}", self.addr().into_bytes()),
+            ("{host}", self.host().into_bytes()),
             ("{port}", self.address.port().to_string().into_bytes()),
             ("{path}", self.path.as_os_str().as_bytes().to_vec()),
             ("{folder}", self.folder.as_os_str().as_bytes().to_vec()),
             ("{message}", self.message.clone().into_bytes()),
+            ("{file}", self.file.as_os_str().as_bytes().to_vec()),
         ];
         let fill = |word: &OsString| {
             let bytes = values.iter().fold(word.as_bytes().to_vec(), |word, (name, value)| {
@@ -76,15 +82,27 @@ impl Place {
         command.iter().map(fill).collect()
     }
 
+    fn host(&self) -> String {
+        self.hosts.as_ref().map_or_else(|| self.address.ip().to_string(), |hosts| hosts.name.to_owned())
+    }
+
+    fn addr(&self) -> String {
+        match &self.hosts {
+            Some(hosts) => format!("{}:{}", hosts.name, self.address.port()),
+            None => self.address.to_string(),
+        }
+    }
+
     /// The same as variables of the environment.
-    fn variables(&self) -> [(&'static str, OsString); 6] {
+    fn variables(&self) -> [(&'static str, OsString); 7] {
         [
-            ("ADDR", self.address.to_string().into()),
-            ("HOST", self.address.ip().to_string().into()),
+            ("ADDR", self.addr().into()),
+            ("HOST", self.host().into()),
             ("PORT", self.address.port().to_string().into()),
             ("SOCKET_PATH", self.path.clone().into()),
             ("FOLDER", self.folder.clone().into()),
             ("MESSAGE", self.message.clone().into()),
+            ("FILE", self.file.clone().into()),
         ]
     }
 }
@@ -127,6 +145,9 @@ impl Program {
         let census = Census::of(kernel::network()?);
         let processes = Processes::start()?;
         let mut child = processes.within(|| {
+            if let Some(hosts) = &place.hosts {
+                hosts.mount(scratch)?;
+            }
             let (name, arguments) = words
                 .split_first()
                 .map_or((OsStr::new(""), &[][..]), |(name, rest)| (name.as_os_str(), rest));
@@ -270,17 +291,19 @@ mod tests {
 
     #[test]
     fn names_in_words_are_replaced() {
-        let place = Place {
+        let mut place = Place {
             address: "127.0.0.1:6797".parse().expect("an address"),
             path: "/tmp/x".into(),
             folder: "/tmp/f".into(),
             message: "a b".into(),
+            file: "/tmp/h".into(),
+            hosts: None,
         };
-        let words =
-            ["{addr}", "--port={port}", "{host}:{port}", "{path}", "{folder}", "{message}", "{}", "{other}"]
-                .map(OsString::from);
-        let filled =
-            ["127.0.0.1:6797", "--port=6797", "127.0.0.1:6797", "/tmp/x", "/tmp/f", "a b", "{}", "{other}"];
+        let words = ["{addr}", "--port={port}", "{path}", "{folder}", "{message}", "{file}", "{}", "{other}"]
+            .map(OsString::from);
+        let filled = ["127.0.0.1:6797", "--port=6797", "/tmp/x", "/tmp/f", "a b", "/tmp/h", "{}", "{other}"];
         assert_eq!(place.fill(&words), filled);
+        place.hosts = Some(Hosts { name: "both.test", addresses: vec![place.address.ip()] });
+        assert_eq!(place.fill(&["{addr} {host}".into()]), ["both.test:6797 both.test"]);
     }
 }

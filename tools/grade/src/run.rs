@@ -156,7 +156,11 @@ fn judge(bench: &mut Bench<'_>, check: &'static Check, most: usize) -> Result<Ou
 fn failure(bench: &mut Bench<'_>, fault: Fault, most: usize) -> Failure {
     let said = bench.said();
     let all = bench.calls.take().or_else(|| bench.called());
-    let calls = all.map(|all| calls::lines(&calls::of_clients(&all, &fault.clients), most));
+    let transport = bench.subject.exercise.transport;
+    let calls = all.map(|all| {
+        let own = calls::of_clients(&all, &fault.clients);
+        calls::lines(&calls::without_lookups(own, transport), most)
+    });
     let exit = bench.program().and_then(Program::ended).map(ending);
     // A file of the learner's is known by its name here.
     let stderr = said.replace(&format!("{}/", bench.subject.here.display()), "");

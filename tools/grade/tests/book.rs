@@ -24,7 +24,7 @@ type Program = (&'static str, &'static str, &'static [&'static str]);
 
 const SERVER: Program = ("part-one-server", "part-one-server", &[]);
 
-const EXERCISES: [Exercise; 26] = [
+const EXERCISES: [Exercise; 28] = [
     Exercise {
         name: "part-one/1",
         lesson: SERVER,
@@ -128,10 +128,22 @@ const EXERCISES: [Exercise; 26] = [
         answer: ("solutions", "part-four-2-receiver", &["{addr}", "{folder}"]),
     },
     Exercise {
+        name: "part-four/3",
+        lesson: ("part-four-frames", "frames-sender", &["{file}", "{addr}"]),
+        because: "5 seconds later your program still waits for it alone",
+        answer: ("solutions", "part-four-3", &["{file}", "{addr}"]),
+    },
+    Exercise {
         name: "part-four/4",
         lesson: ("part-four-frames", "frames-receiver", &["{addr}", "{folder}"]),
         because: "The last field are the 32 bytes of a SHA-256",
         answer: ("solutions", "part-four-4", &["{addr}", "{folder}"]),
+    },
+    Exercise {
+        name: "part-four/5",
+        lesson: ("part-four-frames", "frames-sendfile", &["{file}", "{addr}"]),
+        because: "The frame of 599 bytes came in 3 segments, and fits into one",
+        answer: ("solutions", "part-four-5", &["{file}", "{addr}"]),
     },
     Exercise {
         name: "part-five-time/2",

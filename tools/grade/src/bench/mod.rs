@@ -83,6 +83,8 @@ impl<'a> Bench<'a> {
                 path: scratch.join("socket"),
                 folder: scratch.join("received"),
                 message: String::new(),
+                file: scratch.join("hello.txt"),
+                hosts: None,
             },
             scratch,
             signals,

@@ -49,6 +49,7 @@ impl Bench<'_> {
         network::fresh()?;
         SETTINGS.iter().try_for_each(|(name, value)| network::set(name, value))?;
         self.next_port = FIRST_CLIENT;
+        self.place.hosts = None;
         Ok(())
     }
 
@@ -72,7 +73,8 @@ impl Bench<'_> {
     /// # Errors
     /// It cannot be run.
     pub fn launch_here(&mut self) -> Result<()> {
-        self.end();
+        // Who was there before it stays.
+        self.program = None;
         self.restless = false;
         let subject = self.subject;
         let command = self.limited(&subject.command);

@@ -22,7 +22,7 @@ pub mod unix_datagram;
 pub mod unix_echo;
 
 /// Every exercise, in the order of the book.
-pub const ALL: [&Exercise; 35] = [
+pub const ALL: [&Exercise; 37] = [
     &tcp_once::EXERCISE,
     &tcp_echo::EXERCISE,
     &tcp_client::EXERCISE,
@@ -49,7 +49,9 @@ pub const ALL: [&Exercise; 35] = [
     &book::part_three_descriptors::ONE_POSITION,
     &book::part_four::CR_LF,
     &book::part_four::GO_ON,
+    &book::part_four_sender::RACE,
     &book::part_four::SHA_256,
+    &book::part_four_sender::ONE_SEGMENT,
     &book::part_five::GIVES_UP,
     &book::part_six::BUSY,
     &book::part_six::HALF_SECOND,

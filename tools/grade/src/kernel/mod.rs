@@ -6,11 +6,13 @@ use std::io::Read;
 use std::path::Path;
 
 mod processes;
+mod segments;
 mod sockets;
 mod threads;
 
 pub use processes::{Census, Inhabitants, Member, descriptors, is_exiting, network, owners, zombies};
-pub use sockets::{CLOSE_WAIT, LISTEN, Row, TIME_WAIT, UnixRow, tcp, udp, unix};
+pub use segments::data_segments;
+pub use sockets::{CLOSE_WAIT, LISTEN, Row, SYN_SENT, TIME_WAIT, UnixRow, tcp, udp, unix};
 pub use threads::{Quiet, runs, threads, worked};
 
 /// A small file of /proc, with one call and not in many steps: its size is said to be 0.

@@ -27,6 +27,8 @@ pub struct Row {
 
 /// The state of a listening TCP socket.
 pub const LISTEN: u8 = 10;
+/// The state of a TCP socket whose SYN nobody has answered yet.
+pub const SYN_SENT: u8 = 2;
 /// The state of a TCP connection that is over on both sides and rests.
 pub const TIME_WAIT: u8 = 6;
 /// The state of a TCP socket whose peer has sent its end, and which was not closed.

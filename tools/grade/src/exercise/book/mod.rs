@@ -3,6 +3,7 @@
 
 pub mod part_five;
 pub mod part_four;
+pub mod part_four_sender;
 pub mod part_one;
 pub mod part_seven;
 pub mod part_six;

@@ -1,15 +1,8 @@
 //! Part five and its timing.
 
-use std::net::TcpListener;
-use std::os::fd::AsRawFd;
-
-use lab::error::Error;
-use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, listen, socket};
-
 use super::exercise;
 use crate::bench::Bench;
 use crate::check::Transport;
-use crate::client::{Client, Kept};
 use crate::exercise::clients::{said, succeeds};
 use crate::exercise::tcp_client::{MESSAGE, answer, meet};
 use crate::fault::{Judged, fault};
@@ -31,16 +24,7 @@ fn gives_up(bench: &mut Bench<'_>) -> Judged {
 
     bench.fresh_network()?;
     let address = bench.place.address;
-    let doing = |errno| Error::of(format!("listen on {address}"), errno);
-    let listener =
-        socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).map_err(doing)?;
-    bind(listener.as_raw_fd(), &SockaddrStorage::from(address)).map_err(doing)?;
-    listen(&listener, Backlog::new(0).map_err(doing)?).map_err(doing)?;
-    let _listener = TcpListener::from(listener);
-    // A queue with room for nobody takes one all the same. From here on a SYN is not answered.
-    let from = bench.next_address();
-    let mut first = Client::begin(from, address, &Kept::default())?;
-    bench.until(|_| Ok(first.is_connected()))?;
+    bench.silence(address)?;
     bench.launch_here()?;
     let limit = bench.limits().wait;
     let Some(status) = bench.ends_within(limit)? else {
