@@ -128,6 +128,18 @@ impl From<Error> for Stop {
 }
 
 impl Stop {
+    /// With one more sentence.
+    #[must_use]
+    pub fn with(self, hint: &str) -> Self {
+        match self {
+            Self::Fault(mut fault) => {
+                fault.sentence = format!("{} {hint}", fault.sentence);
+                Self::Fault(fault)
+            }
+            other => other,
+        }
+    }
+
     /// The calls on the connection with this client tell of it.
     #[must_use]
     pub fn about(self, client: SocketAddr) -> Self {

@@ -33,10 +33,14 @@ pub fn complaint(said: &str) -> Option<String> {
     None
 }
 
-/// The last line.
+/// The last line that is no advice on how to call the program.
 #[must_use]
 pub fn last(said: &str) -> Option<String> {
-    said.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(quoted)
+    let lines = || said.lines().rev().map(str::trim).filter(|line| !line.is_empty());
+    let is_advice = |line: &&str| {
+        ["try ", "usage:", "for more "].iter().any(|sign| line.to_lowercase().starts_with(sign))
+    };
+    lines().find(|line| !is_advice(line)).or_else(|| lines().next()).map(quoted)
 }
 
 fn quoted(line: &str) -> String {
@@ -79,6 +83,15 @@ pub fn is_about_address_in_use(words: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn advice_is_not_the_last_word() {
+        let usage =
+            "server: unexpected argument\n\nUsage: server PORT\n\nFor more information, try '--help'.\n";
+        assert_eq!(last(usage).as_deref(), Some("server: unexpected argument"));
+        assert_eq!(last("Usage: server PORT\n").as_deref(), Some("Usage: server PORT"));
+        assert_eq!(last("\n"), None);
+    }
 
     #[test]
     fn every_language_has_its_way_to_complain() {

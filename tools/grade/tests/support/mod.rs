@@ -3,6 +3,8 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test says what it expects by panicking")]
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub mod kept;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;

@@ -71,10 +71,13 @@ fn begin(bench: &mut Bench<'_>, header: &[u8], wanted: u64) -> Judged<Client> {
         client.got.clear();
         return Ok(client);
     }
+    let answered = match client.got.as_slice() {
+        [] => "nothing".to_owned(),
+        bytes => format!("{bytes:02x?}"),
+    };
     let sentence = format!(
-        "The header of a file came, {wanted} bytes of which are here already, and your program answered {:02x?}. It should \
-         be a byte 0, and then {wanted} in eight bytes, big-endian.",
-        client.got
+        "The header of a file came, {wanted} bytes of which are here already, and your program answered {answered}. It \
+         should be a byte 0, and then {wanted} in eight bytes, big-endian."
     );
     Err(Fault::new(sentence).on(client.address, None).into())
 }

@@ -20,7 +20,7 @@ use crate::hosts::Hosts;
 use crate::kernel;
 use crate::page::page;
 use crate::payload;
-use crate::program::ending;
+use crate::program::{Program, ending};
 
 exercise! {
     /// 3. Race two addresses.
@@ -82,7 +82,7 @@ fn reaches(bench: &mut Bench<'_>, silent: IpAddr, answers: IpAddr) -> Judged {
         Ok(met.is_some() || bench.program().is_none_or(|program| program.ended().is_some()))
     })?;
     let Some(mut receiver) = met else {
-        let waits = match bench.program().and_then(|program| program.ended()) {
+        let waits = match bench.program().and_then(Program::ended) {
             Some(status) => format!("your program ended with {}{}", ending(status), said(bench)),
             None => format!("{} seconds later your program still waits for it alone", limit.as_secs_f64()),
         };
@@ -152,7 +152,7 @@ fn accepted(bench: &Bench<'_>, listener: &TcpListener) -> Judged<Option<Client>>
 }
 
 fn not_here(bench: &mut Bench<'_>, place: &str) -> Judged {
-    let what = match bench.program().and_then(|program| program.ended()) {
+    let what = match bench.program().and_then(Program::ended) {
         Some(status) => format!("ended with {}", ending(status)),
         None => "runs".to_owned(),
     };

@@ -38,13 +38,16 @@ fn busy(bench: &mut Bench<'_>) -> Judged {
         bench.echo(&mut one, b"one goes on\n")?;
         return bench.echo(&mut two, b"two goes on\n");
     }
-    let came = String::from_utf8_lossy(&third.got).into_owned();
+    let came = match third.got.as_slice() {
+        b"" => "nothing".to_owned(),
+        bytes => format!("{:?}", String::from_utf8_lossy(bytes)),
+    };
     fault(match third.how {
         How::End | How::Reset => {
-            format!("The third client got {came:?} and an end, and should get \"busy\\n\" and an end.")
+            format!("The third client got {came} and an end, and should get \"busy\\n\" and an end.")
         }
         _ => format!(
-            "The third client got {came:?} and is left waiting: it should get \"busy\\n\", and then the end."
+            "The third client got {came} and is left waiting: it should get \"busy\\n\", and then the end."
         ),
     })
 }

@@ -77,6 +77,10 @@ fn serve(
             server.wait();
         }
     }
+    // What it sent last may have come after the last look.
+    while let Some(came) = server.take()? {
+        answer(&server, Some(came))?;
+    }
     Ok(())
 }
 

@@ -116,7 +116,10 @@ pub(in crate::exercise) fn must_be_kept(
     hint: &str,
 ) -> Judged {
     let what = format!("A frame with the file {name:?} of {} bytes came whole", content.len());
-    let status = answer(bench, client, &what)?;
+    let judged = answer(bench, client, &what);
+    // A program that has died has said itself why.
+    let lives = bench.program().is_some_and(|program| program.ended().is_none());
+    let status = if lives { judged.map_err(|stop| stop.with(hint)) } else { judged }?;
     if status != Status::Kept {
         return Err(Fault::new(format!(
             "{what}, and your program answered {}: {:?}. {hint}",
