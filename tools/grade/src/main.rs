@@ -94,6 +94,7 @@ fn grade(request: &Request) -> Result<u8> {
     let mut report = Report::begin(out, &subject, io::stdout().is_terminal() && !is_dumb)?;
     let outcomes = run::run(&subject, &request.choice, &signals, scratch.path(), &mut report);
     if let Some(status) = signals.status() {
+        report.interrupted();
         return Ok(status);
     }
     let outcomes = outcomes?;

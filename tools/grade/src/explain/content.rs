@@ -69,13 +69,16 @@ fn hole(at: usize, length: usize, calls: &[Call]) -> Fault {
     } else {
         format!("Bytes {at} to {end} of ours are missing")
     };
-    match Unsent::at(at, calls) {
-        Some(unsent) => unsent.fault(at),
-        None => {
-            Fault::new(format!("{bytes}: your program received them, or not, but did not send them back."))
-                .read(TOO_LONG)
-        }
+    if let Some(unsent) = Unsent::at(at, calls) {
+        return unsent.fault(at);
     }
+    let received: i64 = calls.iter().filter(|call| call.receives()).filter_map(Call::number).sum();
+    let where_lost = if i64::try_from(end).is_ok_and(|end| received > end) {
+        "your program received them, and did not send them back"
+    } else {
+        "your program did not receive them, or received them and did not send them back"
+    };
+    Fault::new(format!("{bytes}: {where_lost}.")).read(TOO_LONG)
 }
 
 /// A send for which the kernel had too little room.

@@ -47,6 +47,15 @@ impl<W: Write> Report<W> {
         Ok(report)
     }
 
+    /// The line of the check that was interrupted goes away.
+    pub fn interrupted(&mut self) {
+        if self.lively {
+            // Whoever has gone with their terminal does not see it anyway.
+            let _ = write!(self.out, "\r\x1b[K");
+            let _ = self.out.flush();
+        }
+    }
+
     fn line(&mut self, text: std::fmt::Arguments<'_>) -> Result<()> {
         writeln!(self.out, "{text}").map_err(not_written)
     }

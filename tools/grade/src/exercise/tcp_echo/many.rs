@@ -1,9 +1,10 @@
 //! Level 4: more than one client at a time.
 
 use crate::bench::Bench;
+use crate::calls;
 use crate::check::Check;
 use crate::client::Client;
-use crate::fault::Judged;
+use crate::fault::{Fault, Judged, Stop};
 use crate::page::page;
 use crate::payload;
 
@@ -43,12 +44,32 @@ pub const NEVER_READS: Check = Check {
         bench.offer(&mut stubborn, &payload::numbered(1_000_000))?;
         bench.moment = "while another client sends and does not read";
         let mut second = bench.connect()?;
-        bench.echo(&mut second, b"may I?\n")?;
+        bench.echo(&mut second, b"may I?\n").map_err(|stop| held_up(bench, &stubborn, stop))?;
         // The stubborn one goes away with a reset: how that is taken is another check's matter.
         bench.end();
         Ok(())
     },
 };
+
+/// Another client has no answer. If the last call on the stubborn one's connection is a send, that is the cause.
+fn held_up(bench: &mut Bench<'_>, stubborn: &Client, stop: Stop) -> Stop {
+    let all = bench.called().unwrap_or_default();
+    let calls = calls::of_clients(&all, &[stubborn.address]);
+    let (Stop::Fault(_), Some(last)) = (&stop, calls.last().filter(|call| call.sends())) else { return stop };
+    let what = match &last.result {
+        None => "waits for room, and everybody else waits as well",
+        Some(result) if result.contains("EAGAIN") => {
+            "gives EAGAIN, and your program tries it again at once, over and over"
+        }
+        Some(_) => return stop,
+    };
+    let sentence = format!(
+        "A client that does not read holds up the others: {} to it {what}. Make its socket non-blocking, keep what does not \
+         fit, serve the others, and go on when poll or epoll says that it takes more (POLLOUT). Or give each client a thread.",
+        last.name
+    );
+    Fault::new(sentence).on(stubborn.address, None).into()
+}
 
 fn five(bench: &mut Bench<'_>) -> Judged {
     bench.running()?;
