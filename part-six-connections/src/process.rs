@@ -45,6 +45,18 @@ impl Process {
         let clock = ClockId::pid_cpu_clock_id(self.0).ok()?;
         clock.now().ok().map(Duration::from)
     }
+
+    /// Whether one of its threads runs, waits for a processor or a disk, or is held up by a tracer
+    /// (`proc_pid_stat(5)`): it has more to do.
+    #[must_use]
+    pub fn works(self) -> bool {
+        let Ok(threads) = fs::read_dir(format!("/proc/{}/task", self.0)) else { return false };
+        threads.flatten().any(|thread| {
+            let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            // The state stands behind the name, which may hold anything.
+            stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['R', 'D', 't']))
+        })
+    }
 }
 
 /// How much memory the kernel keeps for itself, in bytes: sockets and other structures (`Slab`), its stacks, one a

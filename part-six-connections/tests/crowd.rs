@@ -8,6 +8,8 @@ use std::thread;
 
 use conformance::Design;
 use harness::process::{Ended, Process};
+use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
+use nix::unistd::Pid;
 
 const CROWD: &str = env!("CARGO_BIN_EXE_crowd");
 
@@ -114,4 +116,23 @@ fn hold_says_how_many_are_served() {
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
     assert!(ended.errors.contains("client 2 of 5: 1 are connected and served"), "{}", ended.errors);
     let _ = server.stop();
+}
+
+/// On a machine at work a server may have its processor later than the next column begins: that says nothing about it.
+#[test]
+fn a_server_that_waits_for_a_processor_draws_the_same_picture() {
+    // All that this thread starts shares the processor on which it is; the server's share is a tenth of the others'.
+    let mut one = CpuSet::new();
+    one.set(sched_getcpu().unwrap()).unwrap();
+    sched_setaffinity(Pid::from_raw(0), &one).unwrap();
+    let server = Design { program: env!("CARGO_BIN_EXE_many-iterative"), arguments: &[], at_once: 4 }
+        .start_under("renice -n 10 $$ >/dev/null", &[]);
+    let busy = [(); 4].map(|()| Process::start("sh", &["-c", "while :; do :; done"]).unwrap());
+    let ended = crowd(&server.address.to_string(), &["--tick", "20"]);
+    drop(busy);
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    assert_eq!(
+        ended.lines[1..5],
+        ["client  1 ###|", "client  2 ..###|", "client  3 ....###|", "client  4 ......###|"]
+    );
 }

@@ -48,6 +48,9 @@ The picture: a row a client, a column a tick.
 /// How long nobody may have an echo before it is no use to wait on, but for 50 ticks at least.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How soon to look again at a server that waits for a processor.
+const LOOK: Duration = Duration::from_millis(5);
+
 fn main() -> ExitCode {
     program::run(env!("CARGO_BIN_NAME"), HELP, Options::from_words, |options| {
         limits::raise_descriptors();
@@ -109,7 +112,7 @@ fn draw(options: &Options) -> Result<()> {
     while members.iter().any(Member::is_here) {
         // 2. A tick: whoever has the echo sends the next message, then all wait for what comes.
         members.iter_mut().for_each(Member::speak);
-        let echoed = listen(&mut members, Instant::now() + options.tick)?;
+        let echoed = listen(&mut members, &Tick::new(options.tick, server))?;
         ticks += 1;
 
         // 3. One column.
@@ -143,13 +146,42 @@ fn draw(options: &Options) -> Result<()> {
     verdict(&members)
 }
 
-/// Until the deadline, or until nobody is there any more: writes, reads, and says whether an echo came.
-fn listen(members: &mut [Member], deadline: Instant) -> Result<bool> {
+/// A column of the picture. It takes its time, and on a busy machine more: until a server that is still at work has had
+/// so much time of a processor. While it waits for one, no other design would answer sooner.
+struct Tick {
+    length: Duration,
+    began: Instant,
+    /// The server, where it is on this machine, and how long processors have worked for it before.
+    server: Option<(Process, Duration)>,
+}
+
+impl Tick {
+    fn new(length: Duration, server: Option<Process>) -> Self {
+        let server = server.and_then(|server| Some((server, server.cpu()?)));
+        Self { length, began: Instant::now(), server }
+    }
+
+    /// How long to wait before asking again; nothing when it is over.
+    fn left(&self) -> Duration {
+        let passed = self.began.elapsed();
+        let is_held_up = |(server, before): (Process, Duration)| {
+            let worked = server.cpu().map(|now| now.saturating_sub(before));
+            passed < PATIENCE && worked.is_some_and(|worked| worked < self.length) && server.works()
+        };
+        match self.length.saturating_sub(passed) {
+            Duration::ZERO if self.server.is_some_and(is_held_up) => LOOK,
+            left => left,
+        }
+    }
+}
+
+/// Until the tick is over, or until nobody is there any more: writes, reads, and says whether an echo came.
+fn listen(members: &mut [Member], tick: &Tick) -> Result<bool> {
     let mut echoed = false;
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
+        let left = tick.left();
         let mut here: Vec<&mut Member> = members.iter_mut().filter(|member| member.is_here()).collect();
-        if here.is_empty() || left.is_zero() {
+        if here.is_empty() {
             return Ok(echoed);
         }
         let mut list: Vec<PollFd<'_>> =
@@ -161,6 +193,10 @@ fn listen(members: &mut [Member], deadline: Instant) -> Result<bool> {
         let ready: Vec<bool> = list.iter().map(|fd| fd.any().unwrap_or(true)).collect();
         for (member, _) in here.iter_mut().zip(ready).filter(|(_, ready)| *ready) {
             echoed |= member.turn();
+        }
+        // Over, and what came in its last moment is taken.
+        if left.is_zero() {
+            return Ok(echoed);
         }
     }
 }
