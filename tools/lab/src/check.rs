@@ -28,7 +28,7 @@ pub struct Check {
     pub pages: Vec<PathBuf>,
     /// Rewrite the pages from what came.
     pub update: bool,
-    /// How many pages play at once; as many as there are processors if nobody says.
+    /// How many pages play at once; three for each processor if nobody says.
     pub jobs: Option<NonZero<usize>>,
 }
 

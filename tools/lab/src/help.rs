@@ -27,7 +27,7 @@ Without PAGES: README.md and docs/*.md.
 Options:
   --update    rewrite what differs on the pages from what came (so does
               LAB_UPDATE=1)
-  --jobs N    play N pages at once (otherwise: one for each processor)
+  --jobs N    play N pages at once (otherwise: three for each processor)
   -h, --help  this text
 
 Environment:

@@ -20,7 +20,7 @@ pub struct Location<'a> {
     /// What its programs may do besides.
     pub capabilities: &'a [Capability],
     /// The one that its programs share; none lets them run anywhere.
-    pub processor: Option<Processor>,
+    pub processor: Option<&'a Processor>,
 }
 
 impl Location<'_> {

@@ -1,5 +1,6 @@
 //! Plays many pages side by side: each has its own network, its own processes and its own folder. The programs of a page
-//! share one processor, so as many pages play as there are processors, unless somebody asks for more or fewer.
+//! share one processor, and two thirds of the time they wait for a clock: for a timeout that the page shows, a
+//! retransmission, a `sleep`. So several pages share a processor.
 
 use std::collections::VecDeque;
 use std::num::NonZero;
@@ -12,6 +13,9 @@ use crate::error::{Error, Result};
 use crate::processes::Processes;
 use crate::replay::{self, Run, Stage};
 use crate::signals::Signals;
+
+/// How many pages share a processor, unless somebody asks for more or fewer.
+const SHARE: usize = 3;
 
 /// What a page has come to, with its index.
 enum News {
@@ -90,13 +94,14 @@ fn at_once(stage: &Stage<'_>, jobs: Option<NonZero<usize>>) -> Result<usize> {
         return Ok(1);
     }
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    Ok(jobs.map_or(processors, NonZero::get))
+    Ok(jobs.map_or(SHARE * processors, NonZero::get))
 }
 
-/// The pages that have something to play, as indices, the longest first: what takes long should not begin last.
+/// The pages that have something to play, as indices, the longest first: what takes long should not begin last. A page
+/// that gives its blocks more time needs it, and else the number of its blocks tells.
 fn queue(pages: &[Page]) -> VecDeque<usize> {
-    let lengths = pages.iter().map(|page| page.played().count()).enumerate();
-    let mut queue: Vec<(usize, usize)> = lengths.filter(|(_, length)| *length > 0).collect();
+    let lengths = pages.iter().map(|page| (page.settings.timeout, page.played().count()));
+    let mut queue: Vec<_> = lengths.enumerate().filter(|(_, (_, blocks))| *blocks > 0).collect();
     queue.sort_by_key(|(_, length)| std::cmp::Reverse(*length));
     queue.into_iter().map(|(index, _)| index).collect()
 }
@@ -109,8 +114,12 @@ mod tests {
 
     #[test]
     fn the_longest_page_begins_first() {
-        let pages = [1, 0, 2, 5, 2]
-            .map(|blocks| Page::parse(Path::new("page.md"), "```console a\n$ true\n```\n\n".repeat(blocks)));
-        assert_eq!(queue(&pages), [3, 2, 4, 0]);
+        let page = |head: &str, blocks: usize| {
+            let blocks = "```console a\n$ true\n```\n\n".repeat(blocks);
+            Page::parse(Path::new("page.md"), format!("{head}\n\n{blocks}"))
+        };
+        let mut pages = Vec::from([1, 0, 2, 5, 2].map(|blocks| page("", blocks)));
+        pages.push(page("<!-- lab: timeout 60 -->", 1));
+        assert_eq!(queue(&pages), [5, 3, 2, 4, 0]);
     }
 }

@@ -67,7 +67,7 @@ impl Session {
 
     /// Lets the programs of all terminals that are opened from here on share one processor.
     pub fn share_a_processor(&mut self) {
-        self.processor = Processor::next();
+        self.processor = Processor::hold();
     }
 
     /// The hosts, which may be none.
@@ -139,7 +139,7 @@ impl Session {
 
     fn location<'a>(&'a self, host: &'a str, capabilities: &'a [Capability]) -> Result<Location<'a>> {
         let processes = self.processes.as_ref().ok_or_else(|| Error::new("the session has ended"))?;
-        Ok(Location { processes, hosts: &self.hosts, host, capabilities, processor: self.processor })
+        Ok(Location { processes, hosts: &self.hosts, host, capabilities, processor: self.processor.as_ref() })
     }
 
     /// How many programs live on beside those of the terminal `name`.
