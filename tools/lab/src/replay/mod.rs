@@ -16,6 +16,7 @@ mod player;
 pub mod renaming;
 mod scratch;
 mod stream;
+mod toolchain;
 mod values;
 mod verdict;
 

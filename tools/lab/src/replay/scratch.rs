@@ -1,16 +1,14 @@
 //! A folder for each page: what its programs make there is gone with it, and what lies about in the checkout is in
 //! nobody's way. The checkout itself may be read-only.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError};
 use std::{fs, io};
 
 use tempfile::TempDir;
 
+use super::toolchain::Toolchain;
 use crate::error::{Error, Result};
 use crate::{environment, tools};
 
@@ -79,7 +77,7 @@ fn setting(name: &str, value: &Path) -> String {
     format!("{name}={}", quoted(value))
 }
 
-fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     shell_words::quote(&path.to_string_lossy()).into_owned()
 }
 
@@ -108,50 +106,6 @@ fn target_of_cargo(root: &Path) -> Option<PathBuf> {
     Some(root.join(target))
 }
 
-/// The toolchain that rustup's cargo would choose: to choose it takes rustup a quarter of the time of a `cargo run`.
-#[derive(Debug, Clone)]
-struct Toolchain {
-    name: String,
-    place: PathBuf,
-}
-
-impl Toolchain {
-    /// Asks rustup, once for each root; none where this cargo is not rustup's.
-    fn behind(cargo: &Path, root: &Path) -> Option<Self> {
-        static ASKED: Mutex<BTreeMap<PathBuf, Option<Toolchain>>> = Mutex::new(BTreeMap::new());
-        let mut asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.entry(root.to_owned()).or_insert_with(|| Self::asked(cargo, root)).clone()
-    }
-
-    fn asked(cargo: &Path, root: &Path) -> Option<Self> {
-        // One program under many names, by links of either kind.
-        let rustup = cargo.with_file_name("rustup");
-        let file = |path: &Path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
-        if file(&rustup).is_none() || file(&rustup) != file(cargo) {
-            return None;
-        }
-        let mut which = Command::new(rustup);
-        which.args(["which", "cargo"]).env_clear().envs(environment::variables()).current_dir(root);
-        let output = which.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-        let said = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
-        Self::of(Path::new(said.trim_end()))
-    }
-
-    /// Of `toolchains/NAME/bin/cargo`.
-    fn of(cargo: &Path) -> Option<Self> {
-        let place = cargo.parent()?.parent().filter(|_| cargo.is_file())?;
-        Some(Self { name: place.file_name()?.to_str()?.to_owned(), place: place.to_owned() })
-    }
-
-    /// Its cargo, and what rustup exports for it: so the compiler is of the same toolchain.
-    fn cargo(&self) -> (String, String) {
-        let (name, libraries) = (shell_words::quote(&self.name), quoted(&self.place.join("lib")));
-        let more = "${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}";
-        let exports = format!("  export RUSTUP_TOOLCHAIN={name} LD_LIBRARY_PATH={libraries}\"{more}\"\n");
-        (exports, quoted(&self.place.join("bin/cargo")))
-    }
-}
-
 /// Cargo, told where the workspace is and how it is configured: the page's folder is not in it.
 fn script(cargo: &Path, root: &Path, toolchain: Option<&Toolchain>) -> String {
     let (cargo, manifest) = (quoted(cargo), quoted(&root.join("Cargo.toml")));
@@ -170,6 +124,8 @@ fn script(cargo: &Path, root: &Path, toolchain: Option<&Toolchain>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     #[test]
