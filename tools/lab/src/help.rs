@@ -115,10 +115,12 @@ sockets on it (CAP_NET_RAW), which elsewhere takes root.
 Usage: lab observe [--plain] [--] COMMAND [ARGUMENTS...]
 
 What you type goes into a second terminal on the same network: start a client
-there, and talk to your server. ^C and ^D go there too; a program that takes
-single keys, such as an editor or `python3 -i`, gets each. Tab gives the
-keyboard to COMMAND, then to the run: there the arrows step, ^C ends COMMAND,
-and q leaves. The first event names the command that joins from another window.
+there, and talk to your server. Its calls are not watched, COMMAND's are; its
+packets are. ^C and ^D go there too; a program that takes single keys, such as
+an editor or `python3 -i`, gets each. Tab gives the keyboard to COMMAND, then
+to the run, and Esc at once: there the arrows step, ^C ends COMMAND, and q
+leaves. F1 says what each key does. The first event names the command that
+joins from another window.
 
 Into a pipe, or with --plain, it prints lines, each with the name of its lane;
 what you type goes to the second terminal line by line, ^D closes that, and ^C

@@ -59,7 +59,7 @@ fn a_program_that_takes_keys_gets_each() {
     window.wait_for("Every key goes to the program");
     window.press("\x1b[A");
     window.until("the key", |screen| halves(screen).1.contains("<$'\\E[A'>\n$"));
-    window.wait_for("Return sends the line");
+    window.wait_for("Return sends");
     // What is not echoed is not shown, and not written down.
     window.press("read -rs word; echo ${#word} letters\r");
     window.wait_for("Every key goes to the program");

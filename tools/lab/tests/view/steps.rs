@@ -14,7 +14,7 @@ const FIRST: &str = " Two terminals                                      event 0
 
 
      one program ▲     kernel       → wire        kernel     ▲ two program
-                      no socket                  no socket
+                 no socket seen                  no socket seen
 
 
 
@@ -25,7 +25,7 @@ const FIRST: &str = " Two terminals                                      event 0
 
 
  Return: types in one: $ echo hello
- ←→ step  ⏎ block  nN heading  p play  +- speed  d bytes  wtr zoom  ␣ read  ? q";
+ ←→ step  ⏎ next  nN heading  p play  d detail  wtr zoom  ␣ read  ? help  q quit";
 
 const SECOND: &str = " Two terminals                                      event 3 of 3 · block 2 of 3
  The other
@@ -39,7 +39,7 @@ hello
 $
 
      one program ▲     kernel       → wire        kernel     ▲ two program
-                      no socket                  no socket
+                 no socket seen                  no socket seen
        $ echo hello
               hello
 ▶   ended, status 0                                                            ◀
@@ -50,7 +50,7 @@ $
  The command in the terminal one has ended with status 0.
 
  Return: types in two: $ cat
- ←→ step  ⏎ block  nN heading  p play  +- speed  d bytes  wtr zoom  ␣ read  ? q";
+ ←→ step  ⏎ next  nN heading  p play  d detail  wtr zoom  ␣ read  ? help  q quit";
 
 const BACK: &str = " Two terminals                                      event 2 of 3 · block 1 of 3
  Two terminals
@@ -64,7 +64,7 @@ hello
 
 
      one program ▲     kernel       → wire        kernel     ▲ two program
-                      no socket                  no socket
+                 no socket seen                  no socket seen
        $ echo hello
 ▶             hello                                                            ◀
     ended, status 0
@@ -75,7 +75,7 @@ hello
  one prints: hello
 
  1 event more has happened: → steps to it
- ←→ step  ⏎ block  nN heading  p play  +- speed  d bytes  wtr zoom  ␣ read  ? q";
+ ←→ step  ⏎ next  nN heading  p play  d detail  wtr zoom  ␣ read  ? help  q quit";
 
 #[test]
 fn a_page_is_stepped_through_in_a_small_window() {
@@ -118,7 +118,7 @@ const END: &str = " Two terminals                                               
 
 
 ─ ▲ one ─────────────────────      one program ▲     kernel       → wire        kernel     ▲ two program      ─ ▲ two ──────────────────────
-$ echo hello                                        no socket                  no socket                      $ cat
+$ echo hello                                   no socket seen                  no socket seen                 $ cat
 hello                                $ echo hello                                                             again
 $                                           hello                                                             again
                                   ended, status 0
@@ -149,7 +149,7 @@ $                                           hello                               
 
 
  The end. All came as shown. Next: lab play next.md
- ←→ step  ⏎ block  nN heading  p play  +- speed  d bytes  wtr zoom  ␣ read  ? q";
+ ←→ step  ⏎ next  nN heading  p play  d detail  wtr zoom  ␣ read  ? help  q quit";
 
 #[test]
 fn a_page_goes_from_heading_to_heading_in_a_large_window() {

@@ -74,7 +74,7 @@ pub fn draw(view: &mut View, frame: &mut Frame<'_>) {
         }
         Over::Help => {
             let lines: Vec<_> =
-                keys::HELP.iter().map(|(key, what)| (false, format!("{key:<10} {what}"))).collect();
+                keys::help(view).map(|(key, what)| (false, format!("{key:<10} {what}"))).collect();
             over(view, window, " keys and signs: ↑↓ moves, any other key closes ", &lines, buffer);
         }
     }
@@ -215,7 +215,7 @@ fn key_line(view: &View, area: Rect, buffer: &mut Buffer) {
         Some(_) => keys::OF_A_RUN,
     };
     let mut x = area.x + 1;
-    for (key, what) in keys {
+    for (key, what) in keys.iter().filter(|(_, what)| view.pace.plays || *what != "speed") {
         let what = match *what {
             "zoom" if view.part != Part::All => "back",
             "play" if view.pace.plays => "pause",
@@ -242,16 +242,18 @@ fn over(view: &mut View, window: Rect, title: &str, lines: &[(bool, String)], bu
     buffer.set_stringn(area.x, area.y, rule, area.width.into(), view.theme.heading);
     let inner = Rect { x: 2, y: area.y + 1, width: area.width.saturating_sub(4), height: area.height - 1 };
     view.over_scroll = view.over_scroll.min(lines.len().saturating_sub(inner.height.into()));
+    let below = lines.len().saturating_sub(view.over_scroll + usize::from(inner.height));
+    let hint = more(below, "↓");
+    let hint_width = textwrap::core::display_width(&hint);
     for ((is_heading, text), row) in lines.iter().skip(view.over_scroll).zip(inner.rows()) {
         let style = if *is_heading { view.theme.heading } else { Style::new() };
-        buffer.set_string(row.x, row.y, fit(text, inner.width.into()), style);
+        let is_last = row.y + 1 == inner.bottom() && below > 0;
+        let width = usize::from(inner.width).saturating_sub(if is_last { hint_width } else { 0 });
+        buffer.set_string(row.x, row.y, fit(text, width), style);
     }
-    let below = lines.len().saturating_sub(view.over_scroll + usize::from(inner.height));
     if below > 0 {
-        let text = more(below, "↓");
-        let width = u16::try_from(textwrap::core::display_width(&text)).unwrap_or(0);
-        let x = inner.right().saturating_sub(width);
-        buffer.set_string(x, inner.bottom().saturating_sub(1), text, view.theme.bar);
+        let x = inner.right().saturating_sub(u16::try_from(hint_width).unwrap_or(0));
+        buffer.set_string(x, inner.bottom().saturating_sub(1), hint, view.theme.bar);
     }
 }
 

@@ -13,15 +13,15 @@ const PAGE: usize = 4;
 /// The keys of a play: what stands in the last line of the screen.
 pub const OF_A_PLAY: &[(&str, &str)] = &[
     ("←→", "step"),
-    ("⏎", "block"),
+    ("⏎", "next"),
     ("nN", "heading"),
     ("p", "play"),
     ("+-", "speed"),
-    ("d", "bytes"),
+    ("d", "detail"),
     ("wtr", "zoom"),
     ("␣", "read"),
-    ("?", ""),
-    ("q", ""),
+    ("?", "help"),
+    ("q", "quit"),
 ];
 
 /// The keys while they move through what is observed.
@@ -31,41 +31,60 @@ pub const OF_A_RUN: &[(&str, &str)] = &[
     ("Home End", ""),
     ("p", "play"),
     ("+-", "speed"),
-    ("d", "bytes"),
+    ("d", "detail"),
     ("tr", "zoom"),
     ("^C", "end"),
-    ("?", ""),
-    ("q", ""),
+    ("?", "help"),
+    ("q", "quit"),
 ];
 
 /// The keys while what is typed goes into a terminal.
 pub const OF_A_TERMINAL: &[(&str, &str)] = &[
-    ("Return", "sends the line"),
-    ("^C ^D", "go there too"),
+    ("Return", "sends"),
+    ("^C ^D", "too"),
     ("↑↓", "step"),
-    ("Tab", "next: terminal, run"),
+    ("Tab", "next terminal"),
+    ("F1", "help"),
+    ("Esc q", "quit"),
 ];
 
 /// The keys while they go to a program that takes single ones.
 pub const OF_A_PROGRAM: &[(&str, &str)] =
-    &[("Every key", "goes to the program"), ("Tab", "next: terminal, run"), ("Esc", "run")];
+    &[("Every key", "goes to the program"), ("Tab", "next terminal"), ("F1", "help"), ("Esc q", "quit")];
 
-/// What the help says: a key, and what it does.
-pub const HELP: &[(&str, &str)] = &[
+/// What the help of a play says: a key, and what it does.
+const HELP_OF_A_PLAY: &[(&str, &str)] = &[
     ("→ l", "one event forward; after the last one the next block plays"),
     ("← h", "one event back: a look at an earlier moment; the run stays"),
     ("⏎ Return", "the next block of the page plays, and all of it is shown"),
     ("␣ Space", "reads on: the words that do not fit, then the next block"),
     ("n N", "to the next heading, to the one before"),
-    ("p", "plays by itself, and pauses"),
-    ("+ -", "faster, slower"),
+    ("p + -", "plays by itself, and pauses; faster, slower"),
     ("Home End", "to the first event, to the last one"),
     ("PgUp PgDn", "move the words"),
     ("d", "the event in full: headers, and the bytes three ways"),
     ("w t r", "enlarge words, terminals, run; the same key shows all again"),
-    ("Tab", "in lab observe: what you type goes to the next terminal"),
     ("^L", "draws the screen anew"),
     ("q", "leaves; every program is ended"),
+];
+
+/// What the help of an observation says.
+const HELP_OF_AN_OBSERVATION: &[(&str, &str)] = &[
+    ("Tab", "what you type goes to the next terminal, then to none: to the run"),
+    ("Esc", "to the run: there these keys do what stands here"),
+    ("→ l", "one event forward; while you type into a terminal: ↓"),
+    ("← h", "one event back: a look at an earlier moment; while you type: ↑"),
+    ("p + -", "plays by itself, and pauses; faster, slower"),
+    ("Home End", "to the first event, to the last one"),
+    ("d", "the event in full: headers, and the bytes three ways"),
+    ("t r", "enlarge terminals, run; the same key shows all again"),
+    ("^C", "ends the command; in a terminal, what runs there"),
+    ("^L", "draws the screen anew"),
+    ("q", "leaves; every program is ended"),
+];
+
+/// What the signs of the run mean.
+const SIGNS: &[(&str, &str)] = &[
     ("", ""),
     ("■", "a call that did not wait"),
     ("▒", "a call that waits, up to what woke it"),
@@ -74,6 +93,12 @@ pub const HELP: &[(&str, &str)] = &[
     ("▶ ◀ •", "the event you look at; what made it happen, what it led to"),
     ("LISTEN", "a socket goes into this state; the states of now stand on top"),
 ];
+
+/// What the help says: keys and signs, and what each is.
+pub fn help(view: &View) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    let keys = if view.keyboard.is_some() { HELP_OF_AN_OBSERVATION } else { HELP_OF_A_PLAY };
+    keys.iter().chain(SIGNS)
+}
 
 /// Does what the key says.
 pub fn press(view: &mut View, key: KeyEvent) -> Option<Act> {
@@ -214,4 +239,27 @@ fn over(view: &mut View, key: KeyEvent, control: bool) -> Option<Act> {
         _ => view.over = Over::Nothing,
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_and_help_fit_the_smallest_usual_window() {
+        let width = |text: &str| ratatui::text::Span::raw(text.to_owned()).width();
+        for keys in [OF_A_PLAY, OF_A_RUN, OF_A_TERMINAL, OF_A_PROGRAM] {
+            // The speed is there only while it plays.
+            let shown = keys.iter().filter(|(_, what)| *what != "speed");
+            let line: Vec<String> = shown.map(|(key, what)| format!("{key} {what}")).collect();
+            assert!(width(line.join("  ").trim_end()) < 80, "{line:?}");
+        }
+        for keys in [HELP_OF_A_PLAY, HELP_OF_AN_OBSERVATION] {
+            // Beside it stand its heading, the bar, the status and the keys.
+            assert!(keys.len() + SIGNS.len() <= 24 - 4);
+            for (key, what) in keys.iter().chain(SIGNS) {
+                assert!(width(key) <= 10 && width(what) <= 80 - 4 - 11, "{what}");
+            }
+        }
+    }
 }

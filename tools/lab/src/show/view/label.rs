@@ -7,11 +7,11 @@ use crate::record::packet::{Headers, Packet};
 use crate::record::state::State;
 use crate::show::view::places::{Places, Side};
 
-/// `recvfrom(4)`; with the number of its process where it takes that to tell programs of one terminal apart.
+/// `recvfrom(4)`, `socket(…)`; with the number of its process where it takes that to tell programs of one terminal apart.
 #[must_use]
 pub fn call(call: &Call) -> String {
     let first = call.arguments.split(',').next().unwrap_or_default().trim();
-    let first = if first.parse::<i64>().is_ok() { first } else { "" };
+    let first = if first.is_empty() || first.parse::<i64>().is_ok() { first } else { "…" };
     let process = if call.numbered { format!("{} ", call.process) } else { String::new() };
     format!("{process}{}({first})", call.name)
 }

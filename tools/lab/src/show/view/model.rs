@@ -216,7 +216,6 @@ impl Model {
     fn called(&mut self, number: Number, cause: Option<usize>, terminal: String, call: Box<Call>) {
         let thread = (terminal.clone(), call.thread);
         if call.result.is_none() {
-            // One that a signal ended may never have told its result.
             self.end_wait(&thread);
             let waits = call.waits();
             let row = self.push(number, cause, Shown::Call { terminal, call, ended: None });
@@ -227,15 +226,15 @@ impl Model {
             return;
         }
         let last = self.len().checked_sub(1);
-        let begun = self
-            .running
-            .remove(&thread)
-            .filter(|begun| self.call(*begun).is_some_and(|(_, begun, _)| begun.began == call.began));
-        let Some(begun) = begun else {
+        let is_this =
+            |begun: &usize| self.call(*begun).is_some_and(|(_, begun, _)| begun.began == call.began);
+        let Some(begun) = self.running.get(&thread).copied().filter(is_this) else {
+            self.end_wait(&thread);
             let row = self.len();
             self.push(number, cause, Shown::Call { terminal, call, ended: Some(row) });
             return;
         };
+        self.running.remove(&thread);
         let waits = call.waits();
         // The bar ends at what woke it, never at the derived time of return.
         let woke = cause.filter(|cause| {
@@ -270,7 +269,8 @@ impl Model {
         }
     }
 
-    /// The call of this thread, if one goes on, waits no longer than up to the last row.
+    /// The call of this thread, if one goes on, waits no longer than up to the last row: one that a signal ended may never
+    /// have told its result.
     fn end_wait(&mut self, thread: &(String, u32)) {
         let last = self.len().saturating_sub(1);
         if let Some(begun) = self.running.remove(thread)
@@ -338,7 +338,35 @@ fn as_it_stands(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::*;
+
+    #[test]
+    fn a_wait_ends_before_the_next_call_of_its_thread() {
+        let mut model = Model::new(Places::default());
+        // What a signal interrupted has told no result.
+        for (number, name, result) in [(0, "recvfrom", None), (1, "close", Some("0"))] {
+            let call = Call {
+                process: 1,
+                thread: 1,
+                numbered: false,
+                name: name.to_owned(),
+                arguments: "4".to_owned(),
+                result: result.map(str::to_owned),
+                on: None,
+                gave: None,
+                began: SystemTime::UNIX_EPOCH + Duration::from_secs(number),
+                took: Duration::ZERO,
+                returned: None,
+                shown: true,
+            };
+            let lane = Lane::Calls("server".to_owned());
+            let event = Event { at: call.began, lane, what: What::Call(Box::new(call)) };
+            model.add(Ordered { number, cause: None, event });
+        }
+        assert_eq!(model.waits(0, 1).collect::<Vec<_>>(), [(0, Some(0))]);
+    }
 
     #[test]
     fn a_line_that_was_edited_reads_as_it_stands() {

@@ -34,7 +34,8 @@ pub fn observe(command: &[OsString], here: &Path, network: &Network, signals: &S
     let mut view = View::new(shell_words::join(words), Model::new(places), None);
     view.model.terminals.without_shell(COMMAND);
     view.keyboard = Some(Keyboard::new(&[COMMAND, SECOND]));
-    "The command runs; what you type goes into the second terminal.".clone_into(&mut view.status);
+    "What you type goes into the second terminal; the command's calls are watched."
+        .clone_into(&mut view.status);
 
     let (type_in, typed) = channel();
     let work = |teller| {

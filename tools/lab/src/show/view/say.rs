@@ -15,13 +15,13 @@ pub fn sentence(model: &Model, index: usize) -> String {
     let Some(row) = model.row(index) else { return String::new() };
     match &row.what {
         Shown::Typed { terminal, text, is_command: true } => {
-            format!("At the terminal {terminal}: run {text}")
+            format!("In the terminal {terminal} a command is run: {text}")
         }
         Shown::Typed { terminal, text, .. } if is_key(text) => {
-            format!("At the terminal {terminal} the key {text} is pressed.")
+            format!("In the terminal {terminal} the key {text} is pressed.")
         }
         Shown::Typed { terminal, text, .. } => {
-            format!("At the terminal {terminal} this is typed, and Return: {text}")
+            format!("Into the terminal {terminal} this is typed, and Return: {text}")
         }
         Shown::Line { terminal, text } => format!("{terminal} prints: {text}"),
         Shown::Ended { terminal, status } => {
