@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use lab::error::{Error, Result};
 use lab::observe::syscalls;
 use lab::observe::watch::{Told, Watch};
-use lab::record::call::Call;
+use lab::record::call::{Call, Kind};
 use lab::record::event::What;
 use tempfile::TempDir;
 
@@ -116,7 +116,7 @@ pub fn of_clients<'a>(calls: &'a [Call], clients: &[SocketAddr]) -> Vec<&'a Call
             // A forked child has its parent's descriptors.
             own.or_else(|| open.iter().find(|((_, number), _)| *number == on.number).map(|(_, port)| port))
         });
-        let port = named.or(known.copied()).or(given.map(|(_, port)| port));
+        let port = named.or(known.copied()).or(given.map(|(_, port)| port)).or_else(|| datagram_of(call));
         if let (Some(on), Some(port)) = (on, named) {
             open.insert((call.process, on.number), port);
         }
@@ -128,6 +128,25 @@ pub fn of_clients<'a>(calls: &'a [Call], clients: &[SocketAddr]) -> Vec<&'a Call
         }
     }
     wanted
+}
+
+/// The port that a call on a UDP socket without a peer names: of whom a datagram came, or to whom it goes.
+fn datagram_of(call: &Call) -> Option<u16> {
+    call.on.as_ref().filter(|on| on.kind == Kind::Udp && call.name != "bind")?;
+    let (_, behind) = call.arguments.split_once("htons(")?;
+    behind.split(')').next()?.parse().ok()
+}
+
+/// A send to this client by another UDP socket than the one that has the port `own`.
+#[must_use]
+pub fn answered_elsewhere(calls: &[Call], client: SocketAddr, own: u16) -> bool {
+    let is_other = |call: &Call| {
+        let local = call.on.as_ref().and_then(|on| on.local);
+        local.is_none_or(|local| local.port() != own)
+    };
+    calls.iter().any(|call| {
+        call.sends() && call.number() >= Some(0) && datagram_of(call) == Some(client.port()) && is_other(call)
+    })
 }
 
 /// Without what a library asks the kernel when it looks up a name: over netlink which addresses this machine has, and with
@@ -222,6 +241,27 @@ pub fn lines(calls: &[&Call], most: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_datagram_is_its_clients() {
+        let call = |name: &str, local: Option<&str>, client: u16| -> Call {
+            serde_json::from_value(serde_json::json!({
+                "process": 7, "thread": 7, "name": name, "result": "5",
+                "arguments": format!("3, \"hello\", 5, 0, {{sa_family=AF_INET, sin_port=htons({client})}}, 16"),
+                "on": { "number": 3, "kind": "udp", "local": local },
+            }))
+            .expect("a call")
+        };
+        let ours = Some("127.0.0.1:6797");
+        let calls = [call("bind", None, 6797), call("recvfrom", ours, 40001), call("sendto", ours, 40002)];
+        let client = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
+        let names = |port| -> Vec<_> {
+            of_clients(&calls, &[client(port)]).iter().map(|call| call.name.as_str()).collect()
+        };
+        assert_eq!((names(40001), names(40002)), (vec!["recvfrom"], vec!["sendto"]));
+        assert!(!answered_elsewhere(&calls, client(40002), 6797));
+        assert!(answered_elsewhere(&[call("sendto", None, 40001)], client(40001), 6797));
+    }
 
     #[test]
     fn what_a_lookup_does_is_left_out() {

@@ -4,6 +4,7 @@
 use nix::sys::signal::Signal;
 
 use crate::bench::Bench;
+use crate::calls::answered_elsewhere;
 use crate::explain;
 use crate::fault::{Exchange, Fault, How, Judged, fault};
 use crate::kernel;
@@ -122,21 +123,30 @@ fn unanswered(bench: &mut Bench<'_>, how: How, peer: &Peer, bytes: &[u8]) -> Jud
     if how == How::Exit || bench.program().is_none_or(|program| program.ended().is_some()) {
         return Ok(explain::died(bench));
     }
-    let moment = if bench.moment.is_empty() { String::new() } else { format!(" {}", bench.moment) };
+    // An empty datagram is a moment by itself.
+    let is_said = bench.moment.is_empty() || bytes.is_empty();
+    let moment = if is_said { String::new() } else { format!(" {}", bench.moment) };
     let what = match bytes.len() {
         0 => "An empty datagram".to_owned(),
         length => format!("A datagram of {length} bytes"),
     };
     let waits =
         kernel::udp()?.iter().any(|row| row.local.port() == bench.place.address.port() && row.waiting > 0);
-    let sentence = if waits {
+    let calls = bench.called().unwrap_or_default();
+    let own = bench.place.address;
+    let sentence = if peer.address.is_some_and(|client| answered_elsewhere(&calls, client, own.port())) {
+        format!(
+            "{what} was received, and the answer went out by another socket than the one at {own}{moment}. A client that is \
+             connected takes datagrams from that address alone: send with the socket that has received."
+        )
+    } else if waits {
         format!("{what} waits in the socket's queue{moment}: your program does not call recvfrom.")
     } else if let Some(words) = crate::words::complaint(&bench.said()) {
         format!("{what} is not answered{moment}. Your program said: {words}.")
     } else {
         format!(
             "{what} was received and is not answered{moment}: nothing came back to the client that sent it. recvfrom tells \
-             who that was, for every datagram anew; send the answer there."
+             who that was, for every datagram anew; send the answer there, with the socket that has received."
         )
     };
     let exchange = Exchange { sent: bytes.to_vec(), got: Vec::new(), how };

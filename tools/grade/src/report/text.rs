@@ -129,6 +129,9 @@ impl<W: Write> Report<W> {
         if let Some(calls) = failure.calls.as_ref().filter(|calls| !calls.is_empty()) {
             self.line(format_args!(""))?;
             let whose = match failure.fault.clients.first() {
+                Some(peer) if self.exercise.transport == Transport::Udp => {
+                    format!(" for datagrams of and to {peer}")
+                }
                 Some(peer) => format!(" on the connection with {peer}"),
                 None if self.exercise.serves && self.exercise.transport == Transport::Tcp => {
                     " on its listener".to_owned()
