@@ -138,7 +138,7 @@ fn one(Line { text: line, typed }: &Line) -> String {
     let (keys, shown) = line.split_at_checked(typed.unwrap_or(0)).unwrap_or(("", line));
     let (prompt, keys) = keys.strip_prefix(PROMPT).map_or(("", keys), |command| (PROMPT, command));
     let class = if typed.is_some() { "line typed" } else { "line" };
-    let hang = columns::last(shown).map(|column| format!(" style=\"--hang:{column}ch\"")).unwrap_or_default();
+    let hang = columns::hang(shown).map(|column| format!(" style=\"--hang:{column}ch\"")).unwrap_or_default();
     let mut html = format!("<span class=\"{class}\"{hang}>");
     if !prompt.is_empty() {
         let _ = write!(html, "<span class=\"prompt\">{prompt}</span>"); // a String takes everything

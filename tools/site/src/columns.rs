@@ -53,6 +53,15 @@ pub fn tables(lines: &[&str]) -> Vec<Range<usize>> {
         }
     }
     tables.retain(|table| table.len() > 1);
+    // A caret points at what stands above it: at the two lines that it compares.
+    for (start, three) in lines.windows(3).enumerate() {
+        let is_compared = three.iter().all(|line| line.starts_with(GAP))
+            && three.last().is_some_and(|line| line.trim_start().starts_with('^'));
+        let these = start..start + 3;
+        if is_compared && tables.iter().all(|table| table.end <= these.start || these.end <= table.start) {
+            tables.push(these);
+        }
+    }
     tables
 }
 
@@ -64,9 +73,15 @@ fn is_row(line: &str) -> bool {
     cells.len() > 2 && cells.iter().enumerate().all(fits)
 }
 
-/// Where the last column of a line begins, if a long line may go on below itself from there.
+/// How far to the right a long line goes on below itself: where its last column begins, or behind its own indent.
 #[must_use]
-pub fn last(line: &str) -> Option<usize> {
+pub fn hang(line: &str) -> Option<usize> {
+    let indent = line.chars().take_while(|c| *c == ' ').count();
+    last(line).or_else(|| (1..=FAR).contains(&indent).then_some(indent + GAP.len()))
+}
+
+/// Where the last column of a line begins, if a long line may go on below itself from there.
+fn last(line: &str) -> Option<usize> {
     let line = line.trim_end();
     let at = line.rfind(GAP)? + GAP.len();
     let column = line.get(..at)?.chars().count();
@@ -148,6 +163,32 @@ mod tests {
                 "\t cubic  wscale:7,7",
             ]
         );
+    }
+
+    #[test]
+    fn a_caret_stays_below_what_it_points_at() {
+        let report = [
+            "it differs:",
+            "",
+            r#"  sent       "ab""#,
+            r#"  came back  "ax""#,
+            "               ^ byte 1",
+            "",
+        ];
+        let lines = [&report[..], &["  ^ nothing is above", "$ ls", "^C"]].concat();
+        assert_eq!(tables(&lines), vec![2..5]);
+    }
+
+    #[test]
+    fn a_long_line_goes_on_behind_its_indent() {
+        for (line, column) in [
+            ("a line", None),
+            ("  a line", Some(4)),
+            ("  ok     listens             it listens", Some(29)),
+            ("Two words  and a column", Some(11)),
+        ] {
+            assert_eq!(hang(line), column, "{line}");
+        }
     }
 
     #[test]
