@@ -4,6 +4,7 @@ use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
+use ratatui::text::Span;
 
 use crate::observe::terminal::Takes;
 use crate::show::view::areas::Areas;
@@ -222,6 +223,9 @@ fn key_line(view: &View, area: Rect, buffer: &mut Buffer) {
             what => what,
         };
         let room = |x: u16| usize::from(area.right().saturating_sub(x));
+        if Span::raw(format!("{key} {what}").trim_end()).width() > room(x) {
+            break;
+        }
         (x, _) = buffer.set_stringn(x, area.y, key, room(x), view.theme.key);
         if !what.is_empty() {
             x += 1;

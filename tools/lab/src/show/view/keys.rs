@@ -10,8 +10,10 @@ use crate::show::view::strokes::{self, control as control_byte};
 /// How many lines a page of words moves.
 const PAGE: usize = 4;
 
-/// The keys of a play: what stands in the last line of the screen.
+/// The keys of a play: what stands in the last line of the screen. A window that is too narrow for all shows the first.
 pub const OF_A_PLAY: &[(&str, &str)] = &[
+    ("q", "quit"),
+    ("?", "help"),
     ("←→", "step"),
     ("⏎", "next"),
     ("nN", "heading"),
@@ -20,12 +22,12 @@ pub const OF_A_PLAY: &[(&str, &str)] = &[
     ("d", "detail"),
     ("wtr", "zoom"),
     ("␣", "read"),
-    ("?", "help"),
-    ("q", "quit"),
 ];
 
 /// The keys while they move through what is observed.
 pub const OF_A_RUN: &[(&str, &str)] = &[
+    ("q", "quit"),
+    ("?", "help"),
     ("Tab", "type"),
     ("←→", "step"),
     ("Home End", ""),
@@ -34,23 +36,21 @@ pub const OF_A_RUN: &[(&str, &str)] = &[
     ("d", "detail"),
     ("tr", "zoom"),
     ("^C", "end"),
-    ("?", "help"),
-    ("q", "quit"),
 ];
 
 /// The keys while what is typed goes into a terminal.
 pub const OF_A_TERMINAL: &[(&str, &str)] = &[
+    ("Esc q", "quit"),
+    ("F1", "help"),
     ("Return", "sends"),
     ("^C ^D", "too"),
     ("↑↓", "step"),
     ("Tab", "next terminal"),
-    ("F1", "help"),
-    ("Esc q", "quit"),
 ];
 
 /// The keys while they go to a program that takes single ones.
 pub const OF_A_PROGRAM: &[(&str, &str)] =
-    &[("Every key", "goes to the program"), ("Tab", "next terminal"), ("F1", "help"), ("Esc q", "quit")];
+    &[("Every key", "goes to the program"), ("Esc q", "quit"), ("F1", "help"), ("Tab", "next terminal")];
 
 /// What the help of a play says: a key, and what it does.
 const HELP_OF_A_PLAY: &[(&str, &str)] = &[
