@@ -14,7 +14,7 @@ const FIRST: &str = " Two terminals                                      event 0
 
 
      one program ▲     kernel       → wire        kernel     ▲ two program
-                 no socket seen                  no socket seen
+             no TCP socket seen                  no TCP socket seen
 
 
 
@@ -39,7 +39,7 @@ hello
 $
 
      one program ▲     kernel       → wire        kernel     ▲ two program
-                 no socket seen                  no socket seen
+             no TCP socket seen                  no TCP socket seen
        $ echo hello
               hello
 ▶   ended, status 0                                                            ◀
@@ -64,7 +64,7 @@ hello
 
 
      one program ▲     kernel       → wire        kernel     ▲ two program
-                 no socket seen                  no socket seen
+             no TCP socket seen                  no TCP socket seen
        $ echo hello
 ▶             hello                                                            ◀
     ended, status 0
@@ -118,7 +118,7 @@ const END: &str = " Two terminals                                               
 
 
 ─ ▲ one ─────────────────────      one program ▲     kernel       → wire        kernel     ▲ two program      ─ ▲ two ──────────────────────
-$ echo hello                                   no socket seen                  no socket seen                 $ cat
+$ echo hello                               no TCP socket seen                  no TCP socket seen             $ cat
 hello                                $ echo hello                                                             again
 $                                           hello                                                             again
                                   ended, status 0

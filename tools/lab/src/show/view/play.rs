@@ -298,8 +298,8 @@ fn intent(block: &Block) -> String {
                 None => format!("what {name} prints"),
             }
         }
-        Kind::Calls(name) => format!("goes on (the calls of {name} stand in the run)"),
-        Kind::Packets(_) => "goes on (the packets stand in the run)".to_owned(),
+        Kind::Calls(name) => format!("goes on; ← steps back to the calls of {name} in the run"),
+        Kind::Packets(_) => "goes on; ← steps back to the packets in the run".to_owned(),
         Kind::Frame(..) | Kind::Payload(..) => "goes on (the packet stands above)".to_owned(),
         Kind::Link { .. } => "changes the link".to_owned(),
         Kind::Setting { name, value, .. } => format!("sets {name} to {value}"),

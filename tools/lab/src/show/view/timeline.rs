@@ -78,7 +78,7 @@ impl<'a> Timeline<'a> {
             aligned(buffer, (lanes.program(side), top), lanes.program, side, &program, bold(style));
             centred(buffer, (lanes.kernel(side), top), lanes.kernel, &kernel, bold(style));
             let states = label::states(&self.states(side, self.position));
-            let states = if states.is_empty() { "no socket seen".to_owned() } else { states };
+            let states = if states.is_empty() { "no TCP socket seen".to_owned() } else { states };
             let width = lanes.program + lanes.kernel + 1;
             let x = lanes.program(side).min(lanes.kernel(side));
             aligned(buffer, (x, below), width, side, &label::fit(&states, width.into()), style);
