@@ -61,6 +61,10 @@ pub(in crate::exercise) fn answer(bench: &mut Bench<'_>, client: &mut Client, wh
         client.read();
         Ok(client.how != How::Open || is_whole(&client.got))
     })?;
+    if client.how != How::Open {
+        // Who ends has ended its connections first.
+        bench.settle()?;
+    }
     if bench.program().is_none_or(|program| program.ended().is_some()) {
         return Err(explain::died(bench).into());
     }

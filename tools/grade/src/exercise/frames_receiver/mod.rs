@@ -159,6 +159,7 @@ fn split_length(bench: &mut Bench<'_>) -> Judged {
 fn refused_at_once(bench: &mut Bench<'_>, head: &[u8], what: &str) -> Judged {
     let mut client = sender(bench)?;
     give(bench, &mut client, head)?;
+    bench.moment = "after a length was announced that nobody can mean";
     // A few of them come. The end of the stream does not.
     give(bench, &mut client, &payload::numbered(64))?;
     let status = answer(bench, &mut client, what)?;
