@@ -143,7 +143,7 @@ const EXERCISES: [Exercise; 28] = [
     Exercise {
         name: "part-four/5",
         lesson: ("part-four-frames", "frames-sendfile", &["{file}", "{addr}"]),
-        because: "The frame of 599 bytes came in 3 segments, and fits into one",
+        because: "segments, and fits into one",
         answer: ("solutions", "part-four-5", &["{file}", "{addr}"]),
     },
     Exercise {

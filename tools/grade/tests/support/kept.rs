@@ -51,7 +51,7 @@ fn steady(text: &str) -> String {
     let far = Regex::new(r#"(?m)^( *(?:sent|came back) +)\.\.\. ".*$"#).expect("a pattern");
     let caret = Regex::new(r"(?m)^ +\^ byte (\d{4,})$").expect("a pattern");
     let counted = Regex::new(
-        r"\b\d+ (descriptors|children|of 50 looks|of 10 answers|datagrams came for two)|has \d+ now",
+        r"\b\d+ (descriptors|children|of 50 looks|of 10 answers|datagrams came for two|segments)|has \d+ now",
     )
     .expect("a pattern");
     // Which of several sends took only a part.
