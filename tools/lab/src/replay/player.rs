@@ -39,6 +39,8 @@ pub(super) struct Replay<'a> {
     /// What is wrong at a line of the page, and of no block that was played.
     pub(super) stray: Vec<(usize, String)>,
     pub(super) renaming: Renaming,
+    /// Ports that the kernel no longer chooses, since the page has shown them.
+    pub(super) reserved: BTreeSet<u16>,
     pub(super) streams: BTreeMap<Lane, Stream>,
     /// Every packet of the page so far, by the interface that it passed.
     pub(super) packets: BTreeMap<Interface, Vec<Arc<Packet>>>,
@@ -79,6 +81,7 @@ impl<'a> Replay<'a> {
             outcomes: Vec::new(),
             stray: Vec::new(),
             renaming: Renaming::new(network::ephemeral_ports()),
+            reserved: BTreeSet::new(),
             streams: BTreeMap::new(),
             packets: BTreeMap::new(),
             pure_acks: pure_acks(page),

@@ -1,7 +1,7 @@
 //! One renaming, consistent over the whole page, makes the values that the kernel chose for the page and those that it
 //! chose for the run equal.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 
 use super::values::{self, Class, Token, squeeze};
@@ -71,6 +71,13 @@ impl Renaming {
     fn insert(&mut self, class: Class, page: String, run: String) {
         self.to_page.entry(class).or_default().insert(run.clone(), page.clone());
         self.to_run.entry(class).or_default().insert(page, run);
+    }
+
+    /// The ports of the run that have a name on the page, in ascending order.
+    #[must_use]
+    pub fn ports(&self) -> BTreeSet<u16> {
+        let ports = self.to_page.get(&Class::Port).into_iter().flat_map(HashMap::keys);
+        ports.filter_map(|port| port.parse().ok()).collect()
     }
 
     /// A text of the page with the values of the run.
@@ -235,6 +242,8 @@ mod tests {
             "ss -tan 'sport = :51000' /proc/8/fd"
         );
         assert_eq!(renaming.adopt("pid 8 pid 7"), "pid 7 pid 6");
+        assert!(renaming.bind("*:6797 *:40001", "*:6797 *:50000"));
+        assert_eq!(renaming.ports().into_iter().collect::<Vec<_>>(), [50000, 51000]);
     }
 
     #[test]

@@ -87,3 +87,21 @@ fn a_program_inherits_nothing() {
     let output = output.expect("sh runs");
     assert_eq!(stdout(&output), "1 page: 1 block as shown, 0 not checked, 0 failures\n");
 }
+
+/// Of a port that the page has shown the kernel would, by chance, make another connection's.
+#[test]
+fn a_port_that_was_shown_is_chosen_no_more() {
+    if !harness::private::network("alone::a_port_that_was_shown_is_chosen_no_more", &[]) {
+        return;
+    }
+    let copy = copy(&[]);
+    let reserved = "/proc/sys/net/ipv4/ip_local_reserved_ports";
+    let shown = format!(
+        "```console a\n$ echo 127.0.0.1:40001\n127.0.0.1:40001\n```\n\n```console a\n$ cat {reserved}\n"
+    );
+    let range = "<!-- lab: sysctl net.ipv4.ip_local_port_range=40000 40009 -->\n\n";
+    fs::write(copy.path().join("shown.md"), format!("{shown}40001\n```\n")).expect("written");
+    fs::write(copy.path().join("range.md"), format!("{range}{shown}\n```\n")).expect("written");
+    let output = lab().args(["shown.md", "range.md"]).current_dir(copy.path()).output();
+    assert_eq!(stdout(&output.expect("lab runs")), "2 pages: 4 blocks as shown, 0 not checked, 0 failures\n");
+}
