@@ -91,6 +91,11 @@ fn no_network(error: &io::Error) -> Missing {
 
 /// Runs the test inside; whether it passed.
 fn run(test: &str) -> io::Result<bool> {
+    // Of a name that no test has none runs, and that passes.
+    let listed = Command::new(std::env::current_exe()?).args(["--exact", test, "--list"]).output()?;
+    let is_there =
+        String::from_utf8_lossy(&listed.stdout).lines().any(|line| line == format!("{test}: test"));
+    assert!(is_there, "there is no test {test} here: its modules belong to its name");
     let mut command = command(std::env::current_exe()?);
     command.args(["--exact", test, "--nocapture"]).env(INSIDE, test);
     Ok(command.status()?.success())
@@ -146,4 +151,20 @@ fn command(program: impl AsRef<OsStr>) -> Command {
         command.pre_exec(enter);
     }
     command
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    #[should_panic(expected = "there is no test nobody here")]
+    fn a_name_that_no_test_has_is_no_test() {
+        let _ = super::network("nobody", &[]);
+    }
+
+    #[test]
+    fn a_test_is_known_by_its_full_name() {
+        if super::network("private::tests::a_test_is_known_by_its_full_name", &[]) {
+            assert_eq!(nix::unistd::geteuid().as_raw(), 0);
+        }
+    }
 }
