@@ -1,4 +1,4 @@
-# It keeps 500,000 bytes for a client that does not read, and drops what comes after them. Caught by tcp-echo late-reader.
+# It keeps 500,000 bytes for a client that does not read, and drops all that follows. Caught by tcp-echo late-reader.
 import selectors
 import socket
 
@@ -16,8 +16,10 @@ def step(connection, pending, events):
         data = connection.recv(4096)
         if not data:
             pending.ended = True
-        elif len(pending.data) < LIMIT:
+        elif not pending.full:
             pending.data += data
+            # From here on for good: else it would hang on the moment how much is missing, and where.
+            pending.full = len(pending.data) >= LIMIT
     if events & selectors.EVENT_WRITE and pending.data:
         taken = connection.send(pending.data)
         del pending.data[:taken]
@@ -31,7 +33,7 @@ def step(connection, pending, events):
 
 class Pending:
     def __init__(self):
-        self.data, self.ended = bytearray(), False
+        self.data, self.full, self.ended = bytearray(), False, False
 
 
 while True:
